@@ -1,0 +1,3 @@
+//! Sawt's LLM engine process.
+
+fn main() {}

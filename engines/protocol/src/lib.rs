@@ -1,0 +1,22 @@
+//! The contract between Sawt's call plane and its engine processes: generated messages, the
+//! harness that every engine binary runs in, and the client side of its socket.
+//!
+//! Knows no model and no call. The `.proto` file is the documentation of the messages.
+
+/// Messages and services of `proto/sawt/engine/v1/engine.proto`.
+#[allow(clippy::all, unreachable_pub, missing_docs)]
+pub mod v1 {
+    tonic::include_proto!("sawt.engine.v1");
+}
+
+pub mod client;
+pub mod server;
+
+/// Largest message either side accepts. The biggest legal one is 30 s of 16 kHz PCM (960 KB).
+pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Most audio one transcription may hold.
+pub const UTTERANCE_MS_MAX: u32 = 30_000;
+
+/// Most characters one synthesis may hold.
+pub const SYNTHESIS_CHARS_MAX: usize = 2_000;

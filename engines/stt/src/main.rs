@@ -1,0 +1,3 @@
+//! Sawt's STT engine process.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Sawt's TTS engine process.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! One task per call: feeds the turn machine, does what it says.

@@ -1,0 +1,316 @@
+//! Every setting: its key, default, unit and sentence. The field docs are the documentation that
+//! `sawt config schema` prints.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// All settings of Sawt. Every key has a default; an empty file is a valid configuration.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where LiveKit is and how we sign in.
+    pub livekit: LiveKitConfig,
+    /// The page and the API.
+    pub http: HttpConfig,
+    /// What the agent says and how a call runs.
+    pub agent: AgentConfig,
+    /// When a turn is over and what interrupts.
+    pub turn: TurnConfig,
+    /// Voice activity detection.
+    pub vad: VadConfig,
+    /// Speech to text.
+    pub stt: SttConfig,
+    /// Language model.
+    pub llm: LlmConfig,
+    /// Text to speech.
+    pub tts: TtsConfig,
+    /// Where weights and libraries are.
+    pub models: ModelsConfig,
+    /// Engine processes.
+    pub engines: EnginesConfig,
+    /// Remote engines; nothing leaves unless this says so.
+    pub fallback: FallbackConfig,
+    /// Logs.
+    pub log: LogConfig,
+}
+
+/// `[livekit]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LiveKitConfig {
+    /// Address of livekit-server, ws:// or wss:// (http and https are understood).
+    pub url: String,
+    /// API key; `sawt dev` makes its own for each run.
+    pub api_key: String,
+    /// API secret, at least 32 characters.
+    pub api_secret: String,
+    /// Name by which the agent is dispatched. Empty: joins every new room by itself.
+    pub agent_name: String,
+    /// Most calls at once; the worker refuses more.
+    pub calls_max: u32,
+    /// Seconds that running calls may take to finish after SIGTERM.
+    pub drain_s: u32,
+}
+
+impl Default for LiveKitConfig {
+    fn default() -> Self {
+        Self {
+            url: "ws://127.0.0.1:7880".into(),
+            api_key: String::new(),
+            api_secret: String::new(),
+            agent_name: "sawt".into(),
+            calls_max: 4,
+            drain_s: 3600,
+        }
+    }
+}
+
+/// `[http]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Address to listen on; loopback unless you put TLS in front.
+    pub bind: String,
+    /// Port of the page and the API; 0 picks a free one.
+    pub port: u16,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { bind: "127.0.0.1".into(), port: 8080 }
+    }
+}
+
+/// `[agent]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgentConfig {
+    /// Languages callers may speak, BCP 47 primary tags, the first is the agent's own.
+    pub languages: Vec<String>,
+    /// Instructions for the language model.
+    pub system_prompt: String,
+    /// Spoken when the caller can hear us. Empty: the caller speaks first.
+    pub welcome: String,
+    /// Spoken when the caller has been silent; one after another.
+    pub silence_prompts: Vec<String>,
+    /// Seconds of silence before each of these.
+    pub silence_prompt_s: u32,
+    /// Spoken before the agent ends a call for silence or length.
+    pub goodbye: String,
+    /// Spoken when a turn could not be answered.
+    pub apology: String,
+    /// Longest call in seconds.
+    pub call_max_s: u32,
+    /// Seconds to wait for a caller after joining a room.
+    pub caller_wait_s: u32,
+}
+
+impl Default for AgentConfig {
+    fn default() -> Self {
+        Self {
+            languages: vec!["en".into(), "ar".into()],
+            system_prompt: "You are a friendly phone agent. Your words are spoken aloud: answer \
+                            in one or two short, plain sentences, in the caller's language, \
+                            without lists, markdown or emoji. If you do not know, say so."
+                .into(),
+            welcome: "Hello, this is Sawt. How can I help you?".into(),
+            silence_prompts: vec![
+                "Are you still there?".into(),
+                "I can not hear you. Are you still there?".into(),
+            ],
+            silence_prompt_s: 10,
+            goodbye: "Goodbye.".into(),
+            apology: "Sorry, something went wrong on my side. Could you say that again?".into(),
+            call_max_s: 3600,
+            caller_wait_s: 60,
+        }
+    }
+}
+
+/// `[turn]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TurnConfig {
+    /// Silence after speech, in milliseconds, that ends the caller's turn.
+    pub endpointing_ms: u32,
+    /// Speech over the agent, in milliseconds, that makes the agent stop.
+    pub interruption_ms: u32,
+    /// Longest turn in milliseconds; then it is answered as it is.
+    pub turn_ms_max: u32,
+}
+
+impl Default for TurnConfig {
+    fn default() -> Self {
+        Self { endpointing_ms: 500, interruption_ms: 400, turn_ms_max: 30_000 }
+    }
+}
+
+/// `[vad]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct VadConfig {
+    /// Silero decides what is speech; off: loudness does.
+    pub enabled: bool,
+    /// Probability above which a window is speech, 0..1; speech ends 0.15 below it.
+    pub threshold: f32,
+    /// Speech shorter than this is a noise, in milliseconds.
+    pub speech_ms_min: u32,
+    /// Silence in speech shorter than this is a breath, in milliseconds.
+    pub silence_ms_min: u32,
+}
+
+impl Default for VadConfig {
+    fn default() -> Self {
+        Self { enabled: true, threshold: 0.5, speech_ms_min: 96, silence_ms_min: 200 }
+    }
+}
+
+/// `[stt]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SttConfig {
+    /// Model from the manifest, or a path to a ggml Whisper file.
+    pub model: String,
+    /// Compute threads; 0: chosen from the machine's cores.
+    pub threads: u32,
+    /// Names and terms to expect, at most 200 characters.
+    pub prompt: String,
+    /// Milliseconds after which a transcription is given up.
+    pub timeout_ms: u32,
+}
+
+impl Default for SttConfig {
+    fn default() -> Self {
+        Self { model: "whisper-base".into(), threads: 0, prompt: String::new(), timeout_ms: 15_000 }
+    }
+}
+
+/// `[llm]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LlmConfig {
+    /// Model from the manifest, or a path to a GGUF file.
+    pub model: String,
+    /// Compute threads; 0: chosen from the machine's cores.
+    pub threads: u32,
+    /// Tokens that one conversation may hold.
+    pub context_tokens: u32,
+    /// Conversations served at once.
+    pub slots: u32,
+    /// Most tokens of one reply.
+    pub reply_tokens_max: u32,
+    /// 0: always the likeliest word.
+    pub temperature: f32,
+    /// Milliseconds to the first token after which a reply is given up.
+    pub timeout_ms: u32,
+}
+
+impl Default for LlmConfig {
+    fn default() -> Self {
+        Self {
+            model: "qwen2.5-coder-0.5b-instruct".into(),
+            threads: 0,
+            context_tokens: 4096,
+            slots: 4,
+            reply_tokens_max: 160,
+            temperature: 0.0,
+            timeout_ms: 15_000,
+        }
+    }
+}
+
+/// `[tts]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TtsConfig {
+    /// Engine of the voices: "piper" (with espeak for languages that have no Piper voice).
+    pub model: String,
+    /// Voice for all languages; wins over the map when set.
+    pub voice: String,
+    /// Voice for languages that the map does not name.
+    pub voice_default: String,
+    /// Language to voice, e.g. { ar = "espeak-ar", en = "en_US-joe-medium" }.
+    pub voice_map: BTreeMap<String, String>,
+    /// 1: the voice's own pace; 0.5..2.
+    pub speed: f32,
+    /// Rate of the agent's audio in Hz.
+    pub output_sample_rate_hz: u32,
+    /// Compute threads; 0: chosen from the machine's cores.
+    pub threads: u32,
+    /// Milliseconds to the first audio after which a clause is given up.
+    pub timeout_ms: u32,
+}
+
+impl Default for TtsConfig {
+    fn default() -> Self {
+        Self {
+            model: "piper".into(),
+            voice: String::new(),
+            voice_default: "en_US-joe-medium".into(),
+            voice_map: [
+                ("en".to_owned(), "en_US-joe-medium".to_owned()),
+                ("ar".to_owned(), "espeak-ar".to_owned()),
+            ]
+            .into(),
+            speed: 1.0,
+            output_sample_rate_hz: 24_000,
+            threads: 0,
+            timeout_ms: 10_000,
+        }
+    }
+}
+
+/// `[models]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelsConfig {
+    /// Folder of weights and libraries. Default: `sawt/models` in the user's data folder.
+    pub dir: Option<PathBuf>,
+}
+
+/// `[engines]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EnginesConfig {
+    /// Folder of the programs sawt-stt, sawt-llm, sawt-tts. Default: beside `sawt`.
+    pub dir: Option<PathBuf>,
+    /// Folder for the engines' sockets. Default: one per run under the system's runtime folder.
+    pub socket_dir: Option<PathBuf>,
+}
+
+/// `[fallback]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FallbackConfig {
+    /// Let a remote service speak when the local voice can not. Off: nothing leaves.
+    pub tts_enabled: bool,
+    /// "openai" or "elevenlabs".
+    pub tts_service: String,
+    /// Key for OpenAI; only used where a remote is allowed.
+    pub openai_api_key: String,
+    /// Key for ElevenLabs; only used where a remote is allowed.
+    pub elevenlabs_api_key: String,
+    /// Voice at ElevenLabs.
+    pub elevenlabs_voice_id: String,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// Filter, e.g. "info" or "sawt=debug".
+    pub filter: String,
+    /// "text" or "json".
+    pub format: String,
+    /// Log what callers say. Off: their words never reach a log.
+    pub words: bool,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { filter: "info".into(), format: "text".into(), words: false }
+    }
+}

@@ -1,0 +1,1 @@
+//! What is said: history as heard, prompts, tokens cut into clauses.

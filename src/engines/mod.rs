@@ -1,0 +1,59 @@
+//! Ears, wits and voices of the agent, as traits. The call plane sees these and nothing behind
+//! them: `local` is a gRPC client of an engine process, `scripted` a fake for fast tests.
+
+pub mod llm;
+pub mod stt;
+pub mod tts;
+pub mod vad;
+
+use std::time::Duration;
+
+/// Why an engine did not answer. Ends with what the operator can do where there is something.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EngineError {
+    /// Not running, starting, or died during the request: worth one retry.
+    #[error("{engine} engine is not available: {detail}")]
+    Unavailable {
+        /// "stt", "llm" or "tts"
+        engine: &'static str,
+        /// what happened
+        detail: String,
+    },
+    /// Its queue is full.
+    #[error("{engine} engine is overloaded")]
+    Overloaded {
+        /// "stt", "llm" or "tts"
+        engine: &'static str,
+    },
+    /// It answered nothing for too long.
+    #[error("{engine} engine gave no answer within {} ms", .after.as_millis())]
+    TimedOut {
+        /// "stt", "llm" or "tts"
+        engine: &'static str,
+        /// how long we waited
+        after: Duration,
+    },
+    /// The request can never succeed (unknown voice, too long).
+    #[error("{engine} engine refused the request: {detail}")]
+    Refused {
+        /// "stt", "llm" or "tts"
+        engine: &'static str,
+        /// why
+        detail: String,
+    },
+    /// The model failed on this request.
+    #[error("{engine} engine failed: {detail}")]
+    Failed {
+        /// "stt", "llm" or "tts"
+        engine: &'static str,
+        /// how
+        detail: String,
+    },
+}
+
+impl EngineError {
+    /// Whether the same request may succeed on a second try.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Overloaded { .. } | Self::TimedOut { .. })
+    }
+}

@@ -1,0 +1,41 @@
+//! Speech to text.
+
+use async_trait::async_trait;
+
+use super::EngineError;
+
+/// Hears words in an utterance.
+#[async_trait]
+pub trait SpeechToText: Send + Sync {
+    /// The words in `request`. Dropping the future cancels the work.
+    ///
+    /// # Errors
+    /// When the engine is away, overloaded, or fails on this audio.
+    async fn transcribe(&self, request: Utterance) -> Result<Transcript, EngineError>;
+}
+
+/// Audio to transcribe.
+#[derive(Debug, Clone)]
+pub struct Utterance {
+    /// Mono PCM at [`crate::audio::CALLER_RATE_HZ`], at most 30 s.
+    pub pcm: Vec<i16>,
+    /// Languages the caller may speak, BCP 47 primary tags; one locks it.
+    pub languages: Vec<String>,
+    /// Names and terms to expect.
+    pub prompt: String,
+    /// Captions and speculation: shed first under load.
+    pub partial: bool,
+}
+
+/// What was heard.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Transcript {
+    /// Trimmed; empty when no words were heard.
+    pub text: String,
+    /// BCP 47 primary tag.
+    pub language: String,
+    /// Geometric mean of token probabilities, 0..1.
+    pub confidence: f32,
+    /// Wall time the engine worked.
+    pub inference_ms: u32,
+}

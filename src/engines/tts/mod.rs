@@ -1,0 +1,52 @@
+//! Text to speech.
+
+use futures::stream::BoxStream;
+
+use super::EngineError;
+
+/// Speaks text.
+pub trait TextToSpeech: Send + Sync {
+    /// Audio of `request.text` in chunks as it is made, ending with [`Synthesized::Done`].
+    /// Dropping the stream cancels the work.
+    fn synthesize(
+        &self,
+        request: Synthesis,
+    ) -> BoxStream<'static, Result<Synthesized, EngineError>>;
+}
+
+/// A clause to speak.
+#[derive(Debug, Clone, Default)]
+pub struct Synthesis {
+    /// At most 2,000 characters.
+    pub text: String,
+    /// Empty: the first voice of `language`.
+    pub voice: String,
+    /// BCP 47 primary tag; may be empty when `voice` is given.
+    pub language: String,
+    /// 1 is the voice's own pace; 0 means 1.
+    pub speed: f32,
+    /// Rate of the audio wanted.
+    pub sample_rate_hz: u32,
+}
+
+/// A piece of spoken text.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Synthesized {
+    /// Mono PCM at the rate asked for.
+    Audio(Vec<i16>),
+    /// The end.
+    Done(SynthesisStats),
+}
+
+/// What a synthesis took and gave.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SynthesisStats {
+    /// Voice that spoke.
+    pub voice: String,
+    /// Samples in all.
+    pub samples: u64,
+    /// Wall time to the first audio.
+    pub first_audio_ms: u32,
+    /// When each word starts, in samples from the start of this audio; empty if unknown.
+    pub words: Vec<(String, u64)>,
+}

@@ -1,0 +1,1 @@
+//! The weights: manifest, pull, import, verify, convert.

@@ -1,0 +1,1 @@
+//! What may leave this machine: the egress policy and the only HTTP client.

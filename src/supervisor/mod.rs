@@ -1,0 +1,1 @@
+//! Keeps the engine processes alive: starts, probes, restarts with backoff.

@@ -1,0 +1,1 @@
+//! Logs and metrics; caller words stay out of both.

@@ -1,0 +1,1 @@
+//! LiveKit rooms through the SDK's shared library.

@@ -1,0 +1,1 @@
+//! The LiveKit agent worker: registers, reports load, accepts jobs, drains.
