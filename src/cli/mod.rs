@@ -1,1 +1,69 @@
 //! The command line: one file per subcommand.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)] // printing is what a command line is for
+
+pub mod call;
+pub mod chat;
+pub mod config;
+pub mod console;
+pub mod dev;
+pub mod doctor;
+pub mod models;
+pub mod say;
+pub mod serve;
+pub mod transcribe;
+
+use crate::config::Config;
+
+/// A self-hosted, offline voice agent for LiveKit rooms.
+#[derive(Debug, clap::Parser)]
+#[command(name = "sawt", version, about, propagate_version = true)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Start everything on this machine and print the page's address
+    Dev(dev::Args),
+    /// Answer calls from an existing LiveKit server
+    Serve(serve::Args),
+    /// Talk to the agent here: microphone and speaker, or WAV files
+    Console(console::Args),
+    /// Call the agent as a synthetic caller and time its answers
+    Call(call::Args),
+    /// Speak a text into a WAV file
+    Say(say::Args),
+    /// Write down what a WAV file says
+    Transcribe(transcribe::Args),
+    /// Talk to the language model in text
+    Chat(chat::Args),
+    /// Fetch, import, check and remove models
+    Models(models::Args),
+    /// Check that this machine can run Sawt
+    Doctor(doctor::Args),
+    /// Check and show the configuration
+    Config(config::Args),
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// What went wrong, and what to do next.
+pub async fn run(command: Command, config: Config) -> anyhow::Result<()> {
+    match command {
+        Command::Dev(args) => dev::run(args, config).await,
+        Command::Serve(args) => serve::run(args, config).await,
+        Command::Console(args) => console::run(args, config).await,
+        Command::Call(args) => call::run(args, config).await,
+        Command::Say(args) => say::run(args, config).await,
+        Command::Transcribe(args) => transcribe::run(args, config).await,
+        Command::Chat(args) => chat::run(args, config).await,
+        Command::Models(args) => models::run(args, config).await,
+        Command::Doctor(args) => doctor::run(args, config).await,
+        Command::Config(args) => config::run(args, config).await,
+    }
+}
