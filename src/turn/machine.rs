@@ -272,7 +272,10 @@ impl TurnMachine {
             return;
         }
         turn.paused_at = Some(at);
-        self.ask_transcript(now, at, true);
+        // The last piece may have been cut at this very moment: then nothing is left to ask.
+        if turn.from < at {
+            self.ask_transcript(now, at, true);
+        }
     }
 
     /// Asks for the words between the start of what is not yet asked and `until`.
