@@ -40,8 +40,16 @@ impl History {
     }
 
     /// The caller's last words come again, longer: forget them, unless they were answered.
-    pub fn retract_caller(&mut self) {
-        self.turns.pop_back_if(|last| last.role == Role::User);
+    pub fn retract_caller(&mut self, text: &str) {
+        let Some(last) = self.turns.back_mut().filter(|last| last.role == Role::User) else {
+            return;
+        };
+        if let Some(kept) = last.content.strip_suffix(text.trim()) {
+            last.content.truncate(kept.trim_end().len());
+        }
+        if last.content.is_empty() {
+            self.turns.pop_back();
+        }
     }
 
     /// The caller heard the agent say `text`. Nothing heard is nothing said.
@@ -139,8 +147,8 @@ mod tests {
         let mut history = history();
         history.agent_was_heard("Hello.");
         history.caller_said("I want to");
-        history.retract_caller();
-        history.retract_caller();
+        history.retract_caller("I want to");
+        history.retract_caller("I want to");
         history.caller_said("I want to cancel");
         assert_eq!(shape(&history).len(), 3);
     }

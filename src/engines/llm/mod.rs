@@ -1,6 +1,10 @@
 //! Language model.
 
+mod scripted;
+
 use futures::stream::BoxStream;
+
+pub use scripted::ScriptedLlm;
 
 use super::EngineError;
 

@@ -1,6 +1,10 @@
 //! Speech to text.
 
+mod scripted;
+
 use async_trait::async_trait;
+
+pub use scripted::ScriptedStt;
 
 use super::EngineError;
 

@@ -1,6 +1,10 @@
 //! Text to speech.
 
+mod scripted;
+
 use futures::stream::BoxStream;
+
+pub use scripted::ScriptedTts;
 
 use super::EngineError;
 
