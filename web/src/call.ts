@@ -8,6 +8,7 @@ import {
   RemoteParticipant,
   Room,
   RoomEvent,
+  setLogLevel,
   Track,
 } from 'livekit-client';
 import type { Captions } from './captions';
@@ -25,6 +26,9 @@ const ATTRIBUTE_AGENT_STATE = 'lk.agent.state';
 // An avatar worker is of the agent's kind too, but speaks in another participant's name.
 const ATTRIBUTE_ON_BEHALF = 'lk.publish_on_behalf';
 
+// The library tells every step otherwise; what matters to a caller the page says itself.
+setLogLevel('warn');
+
 /** What a call reports. `solved` withdraws a problem that went away by itself. */
 export interface CallListener {
   status(status: CallStatus): void;
@@ -38,8 +42,10 @@ export class Call {
   private readonly room = new Room();
   private agentIdentity: string | undefined;
   private agentReady = false;
+  private dispatchDetail: string | undefined;
   private microphone: LocalAudioTrack | undefined;
   private roomName: string | undefined;
+  private joined = false;
   private ended = false;
   private readonly timers: ReturnType<typeof setTimeout>[] = [];
 
@@ -68,6 +74,7 @@ export class Call {
       serverUrl = ticket.serverUrl;
       await this.room.connect(ticket.serverUrl, ticket.token);
       if (this.ended) return;
+      this.joined = true;
       this.roomName = ticket.room ?? this.room.name;
       this.listener.status({ phase: 'connected' });
       this.findAgent();
@@ -97,6 +104,21 @@ export class Call {
     if (this.microphone || this.ended) return;
     await this.openMicrophone();
     if (this.microphone) await this.publishMicrophone(this.microphone);
+  }
+
+  /** Asks the server to send an agent here. */
+  async askForAgent(): Promise<void> {
+    if (!this.roomName) return;
+    this.listener.solved('dispatch-refused');
+    this.dispatchDetail = undefined;
+    try {
+      await requestAgent(this.roomName);
+    } catch (error) {
+      // The agent may have come while we asked.
+      if (this.ended || this.agentIdentity || !(error instanceof RequestFailed)) return;
+      if (error.problem.kind === 'dispatch-refused') this.dispatchDetail = error.problem.detail;
+      this.listener.problem(error.problem);
+    }
   }
 
   /** Lets the browser play sound; must run in a click. */
@@ -214,23 +236,20 @@ export class Call {
       if (!this.agentIdentity) void this.askForAgent();
     });
     this.after(AGENT_JOIN_MS_MAX, () => {
-      if (!this.agentIdentity) this.listener.problem({ kind: 'agent-missing' });
+      if (!this.agentIdentity) this.reportAgentMissing();
       else if (!this.agentReady) this.listener.problem({ kind: 'agent-not-ready' });
     });
   }
 
-  private async askForAgent(): Promise<void> {
-    if (!this.roomName) return;
-    try {
-      await requestAgent(this.roomName);
-    } catch (error) {
-      // The agent may have come while we asked.
-      if (this.ended || this.agentIdentity) return;
-      if (error instanceof RequestFailed) this.listener.problem(error.problem);
-    }
+  private reportAgentMissing(): void {
+    // One panel for one trouble: why nobody took the call belongs to it.
+    this.listener.solved('dispatch-refused');
+    this.listener.problem({ kind: 'agent-missing', detail: this.dispatchDetail });
   }
 
   private disconnected(reason: DisconnectReason | undefined): void {
+    // A connection that never was is told by what `connect` throws, a moment after this event.
+    if (!this.joined) return;
     this.finish(endReason(reason === undefined ? undefined : DisconnectReason[reason]));
   }
 

@@ -10,7 +10,7 @@ export type Problem =
   | { kind: 'page-server-unreachable' }
   | { kind: 'call-server-unreachable'; address: string }
   | { kind: 'dispatch-refused'; detail: string | undefined }
-  | { kind: 'agent-missing' }
+  | { kind: 'agent-missing'; detail: string | undefined }
   | { kind: 'agent-not-ready' }
   | { kind: 'agent-left' }
   | { kind: 'audio-blocked' }
@@ -18,7 +18,7 @@ export type Problem =
   | { kind: 'unexpected'; detail: string };
 
 /** What the one button of an error panel does. */
-export type Remedy = 'call-again' | 'retry-microphone' | 'play-audio';
+export type Remedy = 'call-again' | 'retry-microphone' | 'ask-for-agent' | 'play-audio';
 
 /** A problem as the panel shows it. */
 export interface Explanation {
@@ -86,8 +86,9 @@ export function explain(problem: Problem): Explanation {
     case 'dispatch-refused':
       return {
         title: 'No agent is free',
-        advice: 'Stay on the line: you can ask again in a moment. If it lasts, “sawt doctor” says why.',
+        advice: 'Stay on the line and ask again in a moment. If it lasts, “sawt doctor” says why.',
         ...detail(problem.detail),
+        remedy: { label: 'Ask again', does: 'ask-for-agent' },
       };
     case 'agent-missing':
       return {
@@ -95,6 +96,7 @@ export function explain(problem: Problem): Explanation {
         advice:
           'Hang up and call again. If it happens again, check on the server that the worker is ' +
           'registered: /readyz says what is missing.',
+        ...detail(problem.detail),
         remedy: { label: 'Call again', does: 'call-again' },
       };
     case 'agent-not-ready':

@@ -55,6 +55,8 @@ async function apply(remedy: Remedy): Promise<void> {
       return startCall();
     case 'retry-microphone':
       return call?.retryMicrophone();
+    case 'ask-for-agent':
+      return call?.askForAgent();
     case 'play-audio':
       return call?.playAudio();
   }

@@ -26,12 +26,14 @@ export class View implements LineView {
   private readonly status = element('status', HTMLElement);
   private readonly agentLine = element('agent', HTMLElement);
   private readonly microphoneLine = element('microphone', HTMLElement);
+  private readonly hint = element('hint', HTMLElement);
   private readonly callButton = element('call', HTMLButtonElement);
   private readonly muteButton = element('mute', HTMLButtonElement);
   private readonly hangUpButton = element('hang-up', HTMLButtonElement);
   private readonly problems = element('problems', HTMLElement);
   private readonly conversation = element('conversation', HTMLElement);
   private readonly lines = element('lines', HTMLOListElement);
+  private readonly noLines = element('no-lines', HTMLElement);
   private readonly spoken = element('spoken', HTMLElement);
   private readonly form = element('chat', HTMLFormElement);
   private readonly input = element('chat-text', HTMLInputElement);
@@ -78,9 +80,12 @@ export class View implements LineView {
     this.microphoneLine.hidden = !inCall;
     this.input.disabled = !inCall;
     this.sendButton.disabled = !inCall;
-    if (status.phase !== 'idle') this.conversation.hidden = false;
+    this.hint.hidden = status.phase !== 'idle';
+    this.conversation.hidden = !inCall && this.shownLines.size === 0;
     if (hadFocus === this.callButton && !free) this.hangUpButton.focus();
-    if (hadFocus instanceof HTMLElement && free && !visible(hadFocus)) this.callButton.focus();
+    if (free && (hadFocus === this.hangUpButton || hadFocus === this.muteButton)) {
+      this.callButton.focus();
+    }
   }
 
   showAgent(agent: Agent): void {
@@ -120,6 +125,7 @@ export class View implements LineView {
       item = lineElement(line);
       this.shownLines.set(line.key, item);
       this.lines.append(item);
+      this.noLines.hidden = true;
     }
     const words = item.querySelector('p');
     if (words) words.textContent = line.text;
@@ -133,6 +139,7 @@ export class View implements LineView {
   remove(key: string): void {
     this.shownLines.get(key)?.remove();
     this.shownLines.delete(key);
+    this.noLines.hidden = this.shownLines.size > 0;
   }
 
   private announce(line: Readonly<Line>): void {
@@ -206,10 +213,6 @@ function child<Name extends keyof HTMLElementTagNameMap>(
   const made = document.createElement(name);
   made.textContent = text;
   return made;
-}
-
-function visible(shown: HTMLElement): boolean {
-  return shown.offsetParent !== null;
 }
 
 function element<Type extends HTMLElement>(id: string, type: new () => Type): Type {

@@ -12,7 +12,7 @@ const PROBLEMS: Problem[] = [
   { kind: 'page-server-unreachable' },
   { kind: 'call-server-unreachable', address: 'ws://127.0.0.1:7880' },
   { kind: 'dispatch-refused', detail: 'no worker is registered' },
-  { kind: 'agent-missing' },
+  { kind: 'agent-missing', detail: 'no worker is registered' },
   { kind: 'agent-not-ready' },
   { kind: 'agent-left' },
   { kind: 'audio-blocked' },
