@@ -52,7 +52,7 @@ export async function openBrowser({ microphoneWav, microphone = 'granted' } = {}
   });
   const page = context.pages()[0] ?? (await context.newPage());
   const seen = watch(page);
-  await page.addInitScript(keepPeerConnections);
+  await page.addInitScript(keepConnections);
   return {
     page,
     seen,
@@ -79,9 +79,16 @@ function watch(page) {
   return seen;
 }
 
-/** Runs in the page before its scripts: keeps the connections, which alone know what was received. */
-function keepPeerConnections() {
+/** Runs in the page before its scripts: keeps its connections, which alone know what was received. */
+function keepConnections() {
   window.sawtTestConnections = [];
+  window.sawtTestSockets = [];
+  window.WebSocket = class extends window.WebSocket {
+    constructor(...args) {
+      super(...args);
+      window.sawtTestSockets.push(this);
+    }
+  };
   window.RTCPeerConnection = class extends window.RTCPeerConnection {
     constructor(...args) {
       super(...args);

@@ -185,6 +185,12 @@ describe('the page in a room', { skip: noRoom }, () => {
           await page.press('#chat-text', 'Enter');
           await until(page, 'answer', 20_000, async () => (await captions(page)).some((l) => l.text.includes('You wrote: مرحبا')));
           await picture(page, `microphone-${microphone}`);
+          if (microphone === 'refused') {
+            await page.context().grantPermissions(['microphone']);
+            await page.click('[data-problem="microphone-refused"] button');
+            await until(page, 'microphone', 10_000, async () => /is on/.test(await page.textContent('#microphone')));
+            assert.equal(await page.locator('.problem').count(), 0);
+          }
           assert.deepEqual(seen.errors, []);
         } finally {
           await agent.close();
@@ -214,6 +220,54 @@ describe('the page in a room', { skip: noRoom }, () => {
       await until(page, 'agent', 20_000, async () => (await page.getAttribute('body', 'data-agent')) !== 'absent');
       await agent.close();
       await page.waitForSelector('[data-problem="agent-left"]', { timeout: 30_000 });
+    });
+  });
+
+  it('offers a button when the browser holds back the sound', async () => {
+    const agent = mockAgent();
+    await onPage(answers('blocked', agent.dispatch), options(), async (page) => {
+      try {
+        // Chromium plays after any click, so its refusal is played here; Safari refuses for real.
+        await page.evaluate(() => {
+          const play = HTMLMediaElement.prototype.play;
+          HTMLMediaElement.prototype.play = () => Promise.reject(new DOMException('blocked', 'NotAllowedError'));
+          window.sawtTestAllowSound = () => (HTMLMediaElement.prototype.play = play);
+        });
+        await page.click('#call');
+        await page.waitForSelector('[data-problem="audio-blocked"]', { timeout: 20_000 });
+        await picture(page, 'audio-blocked');
+        await page.evaluate(() => window.sawtTestAllowSound());
+        await page.click('[data-problem="audio-blocked"] button');
+        await page.waitForSelector('[data-problem="audio-blocked"]', { state: 'detached' });
+        assert.ok(await page.$$eval('#sounds audio', (all) => all.some((audio) => !audio.paused)));
+      } finally {
+        await agent.close();
+      }
+    });
+  });
+
+  it('tells that the connection is lost, and that it came back', async () => {
+    const dispatch = refused(503, { title: 'no agent' });
+    await onPage(answers('lost', dispatch), options(), async (page) => {
+      await page.click('#call');
+      await page.waitForSelector('body[data-phase="connected"]');
+      // The signal connection is cut as by a broken network; the server stays up.
+      await page.evaluate(() => {
+        for (const socket of window.sawtTestSockets) socket.close(4000);
+      });
+      await page.waitForSelector('body[data-phase="reconnecting"]', { timeout: 10_000 });
+      await page.waitForSelector('body[data-phase="connected"]', { timeout: 30_000 });
+    });
+  });
+
+  it('ends the call with the reason when the room is closed', async () => {
+    await onPage(answers('closed', refused(503, {})), options(), async (page) => {
+      await page.click('#call');
+      await page.waitForSelector('body[data-phase="connected"]');
+      await livekit.deleteRoom('closed');
+      await page.waitForSelector('body[data-phase="ended"]');
+      assert.match(await page.textContent('#status'), /the other side closed the call/);
+      assert.equal(await page.locator('.problem').count(), 0);
     });
   });
 });

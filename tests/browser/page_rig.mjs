@@ -77,7 +77,18 @@ rtc: {udp_port: ${udp}, tcp_port: ${tcp}, node_ip: 127.0.0.1, enable_loopback_ca
   await untilListening(port);
   return {
     url: `ws://127.0.0.1:${port}`,
-    token: (room, identity, kind) => token(secret, room, identity, kind),
+    token: (room, identity, kind) => token(secret, identity, joinGrant(room), kind),
+    async deleteRoom(room) {
+      const response = await fetch(`http://127.0.0.1:${port}/twirp/livekit.RoomService/DeleteRoom`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          authorization: `Bearer ${token(secret, 'test', { roomCreate: true })}`,
+        },
+        body: JSON.stringify({ room }),
+      });
+      if (!response.ok) throw new Error(`DeleteRoom: ${response.status} ${await response.text()}`);
+    },
     async close() {
       await stop(child);
       await rm(folder, { recursive: true, force: true });
@@ -117,7 +128,7 @@ export async function stop(child, ms = 5_000) {
 }
 
 /** A LiveKit access token (a JWT signed with HMAC-SHA256), good for ten minutes. */
-function token(secret, room, identity, kind) {
+function token(secret, identity, grant, kind) {
   const now = Math.floor(Date.now() / 1000);
   const claims = {
     iss: 'devkey',
@@ -126,11 +137,16 @@ function token(secret, room, identity, kind) {
     nbf: now - 10,
     exp: now + 600,
     ...(kind ? { kind } : {}),
-    video: { roomJoin: true, room, canPublish: true, canSubscribe: true, canPublishData: true, canUpdateOwnMetadata: true },
+    video: grant,
   };
   const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const body = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode(claims)}`;
   return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`;
+}
+
+function joinGrant(room) {
+  const may = { canPublish: true, canSubscribe: true, canPublishData: true, canUpdateOwnMetadata: true };
+  return { roomJoin: true, room, ...may };
 }
 
 /** A port that was free a moment ago. */
