@@ -1,9 +1,11 @@
 //! Speech to text.
 
+mod local;
 mod scripted;
 
 use async_trait::async_trait;
 
+pub use local::LocalStt;
 pub use scripted::ScriptedStt;
 
 use super::EngineError;
