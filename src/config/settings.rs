@@ -2,6 +2,7 @@
 //! `sawt config schema` prints.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -38,7 +39,7 @@ pub struct Config {
 }
 
 /// `[livekit]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LiveKitConfig {
     /// Address of livekit-server, ws:// or wss:// (http and https are understood).
@@ -65,6 +66,18 @@ impl Default for LiveKitConfig {
             calls_max: 4,
             drain_s: 3600,
         }
+    }
+}
+
+impl fmt::Debug for LiveKitConfig {
+    /// Without the key and the secret: what is logged is read by many.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveKitConfig")
+            .field("url", &self.url)
+            .field("agent_name", &self.agent_name)
+            .field("calls_max", &self.calls_max)
+            .field("drain_s", &self.drain_s)
+            .finish_non_exhaustive()
     }
 }
 
@@ -282,7 +295,7 @@ pub struct EnginesConfig {
 }
 
 /// `[fallback]`
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FallbackConfig {
     /// Let a remote service speak when the local voice can not. Off: nothing leaves.
@@ -295,6 +308,16 @@ pub struct FallbackConfig {
     pub elevenlabs_api_key: String,
     /// Voice at ElevenLabs.
     pub elevenlabs_voice_id: String,
+}
+
+impl fmt::Debug for FallbackConfig {
+    /// Without the keys: what is logged is read by many.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FallbackConfig")
+            .field("tts_enabled", &self.tts_enabled)
+            .field("tts_service", &self.tts_service)
+            .finish_non_exhaustive()
+    }
 }
 
 /// `[log]`
