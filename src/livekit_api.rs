@@ -18,9 +18,10 @@ pub use url::LiveKitUrl;
 
 /// Longest answer we read from the server.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
-/// The server selects a worker for up to a second, and lists its job a little later.
-const TAKEN_WAIT: Duration = Duration::from_millis(2500);
-const TAKEN_POLL: Duration = Duration::from_millis(100);
+/// A worker is asked within milliseconds, but the server *lists* its job only after it asked every
+/// node for workers, which takes 5 s once a minute (`CheckEnabledTimeout` in its agent client).
+const TAKEN_WAIT: Duration = Duration::from_secs(6);
+const TAKEN_POLL: Duration = Duration::from_millis(150);
 /// Tokens that we make for ourselves guard one request.
 const OWN_TTL: Duration = Duration::from_secs(60);
 
@@ -90,8 +91,6 @@ pub struct Taken {
     pub job_id: String,
     /// Under which identity the agent joins.
     pub agent_identity: String,
-    /// The job's state in LiveKit's words, e.g. `JS_RUNNING`.
-    pub state: String,
 }
 
 /// A room that exists.
@@ -225,8 +224,11 @@ impl LiveKitApi {
     }
 
     /// Asks an agent into a room (which LiveKit creates if need be) and waits until a worker took
-    /// the job. [`Dispatch::taken`] is `None` when none did in 2.5 s: the dispatch stays, so
-    /// delete it if the caller is sent away.
+    /// the job. [`Dispatch::taken`] is `None` when none did in 6 s: the dispatch stays, so delete
+    /// it if the caller is sent away.
+    ///
+    /// A yes comes from the first of three: `seen` (a worker in this very process knows its
+    /// dispatches at once), a new agent in the room, LiveKit's list.
     ///
     /// # Errors
     /// LiveKit does not answer or says no.
@@ -234,7 +236,12 @@ impl LiveKitApi {
         &self,
         room: &str,
         agent: &AgentRequest,
+        seen: impl Fn(&str) -> Option<Taken>,
     ) -> Result<Dispatch, LiveKitApiError> {
+        let before = match self.agents(room, &agent.agent_name).await {
+            Err(LiveKitApiError::NotFound(_)) => Vec::new(),
+            other => other?,
+        };
         let request = lk::CreateAgentDispatchRequest {
             agent_name: agent.agent_name.clone(),
             room: room.to_owned(),
@@ -247,12 +254,35 @@ impl LiveKitApi {
         let deadline = tokio::time::Instant::now() + TAKEN_WAIT;
         while dispatch.taken.is_none() && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(TAKEN_POLL).await;
-            let listed = self.dispatches(room).await?;
-            if let Some(found) = listed.into_iter().find(|d| d.id == dispatch.id) {
-                dispatch = found;
+            dispatch.taken = seen(&dispatch.id);
+            if dispatch.taken.is_none() {
+                let listed = self.dispatches(room).await?;
+                let found = listed.into_iter().find(|d| d.id == dispatch.id);
+                dispatch.taken = found.and_then(|d| d.taken);
+            }
+            if dispatch.taken.is_none() {
+                let now = self.agents(room, &agent.agent_name).await?;
+                dispatch.taken = now.into_iter().find(|identity| !before.contains(identity)).map(
+                    |agent_identity| Taken {
+                        job_id: agent_identity.strip_prefix("agent-").unwrap_or_default().into(),
+                        agent_identity,
+                    },
+                );
             }
         }
         Ok(dispatch)
+    }
+
+    /// Identities of the agents of that name that are in a room.
+    async fn agents(&self, room: &str, name: &str) -> Result<Vec<String>, LiveKitApiError> {
+        let request = lk::ListParticipantsRequest { room: room.to_owned() };
+        let answer: lk::ListParticipantsResponse =
+            self.call("RoomService/ListParticipants", room_admin(room), &request).await?;
+        let is_agent = |p: &lk::ParticipantInfo| {
+            p.kind() == lk::participant_info::Kind::Agent
+                && p.attributes.get("lk.agent_name").is_some_and(|n| n == name)
+        };
+        Ok(answer.participants.into_iter().filter(is_agent).map(|p| p.identity).collect())
     }
 
     /// The dispatches of a room.
@@ -377,13 +407,9 @@ fn dispatch_from(dispatch: lk::AgentDispatch) -> Dispatch {
         agent_name: dispatch.agent_name,
         room: dispatch.room,
         metadata: dispatch.metadata,
-        taken: job.map(|job| {
-            let state = job.state.unwrap_or_default();
-            Taken {
-                job_id: job.id,
-                state: state.status().as_str_name().to_owned(),
-                agent_identity: state.participant_identity,
-            }
+        taken: job.map(|job| Taken {
+            job_id: job.id,
+            agent_identity: job.state.unwrap_or_default().participant_identity,
         }),
     }
 }

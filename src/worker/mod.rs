@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use status::{Link, WorkerStatus};
+pub use status::{Link, RunningJob, WorkerStatus};
 
 use crate::livekit_api::{LiveKitApi, LiveKitApiError};
 

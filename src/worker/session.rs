@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::proto::{FromServer, JobState, Offer, ToServer};
-use super::status::{Link, WorkerStatus};
+use super::status::{Link, RunningJob, WorkerStatus};
 
 /// Time since the worker started.
 pub(super) type Time = Duration;
@@ -106,8 +106,14 @@ enum State {
     Finished,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    dispatch_id: String,
+    phase: Phase,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Phase {
     /// Accepted, assignment awaited.
     Reserved { until: Time },
     Running,
@@ -179,9 +185,9 @@ impl Session {
             Drain::No => None,
             Drain::Waiting { until } | Drain::Goodbye { until, .. } => Some(until),
         };
-        let places = self.places.values().filter_map(|place| match place {
-            Place::Reserved { until } => Some(*until),
-            Place::Running => None,
+        let places = self.places.values().filter_map(|place| match place.phase {
+            Phase::Reserved { until } => Some(until),
+            Phase::Running => None,
         });
         places.chain(state).chain(drain).min()
     }
@@ -195,6 +201,7 @@ impl Session {
             load: self.load(),
             full: self.is_full(),
             draining: self.drain != Drain::No,
+            jobs: self.jobs().collect(),
         }
     }
 
@@ -248,7 +255,7 @@ impl Session {
         }
         // The server offers accepted jobs elsewhere when our line breaks, so the places that wait
         // for an assignment are free. Running calls have their own connection and go on.
-        self.places.retain(|_, place| *place == Place::Running);
+        self.places.retain(|_, place| place.phase == Phase::Running);
         self.said = None;
         let (problem, wait) = match why {
             // Asking a closed port costs nothing, and a restarted server should find us at once.
@@ -282,11 +289,11 @@ impl Session {
                 self.assigned(offer, url, token);
             }
             (State::Registered { .. }, FromServer::Terminated { job_id }) => {
-                match self.places.get(&job_id) {
-                    Some(Place::Running) => self
+                match self.places.get(&job_id).map(|place| place.phase) {
+                    Some(Phase::Running) => self
                         .outputs
                         .push_back(Output::CancelJob { job_id, why: "LiveKit ended the job" }),
-                    Some(Place::Reserved { .. }) => drop(self.places.remove(&job_id)),
+                    Some(Phase::Reserved { .. }) => drop(self.places.remove(&job_id)),
                     None => {}
                 }
             }
@@ -304,7 +311,8 @@ impl Session {
             self.send(ToServer::Decline { job_id });
             return;
         }
-        self.places.insert(job_id.clone(), Place::Reserved { until: now + ASSIGNMENT_WAIT });
+        let phase = Phase::Reserved { until: now + ASSIGNMENT_WAIT };
+        self.places.insert(job_id.clone(), Place { dispatch_id: offer.dispatch_id, phase });
         self.send(ToServer::Accept {
             identity: identity(&job_id),
             job_id,
@@ -315,9 +323,9 @@ impl Session {
 
     fn assigned(&mut self, offer: Offer, url: Option<String>, token: String) {
         let job_id = offer.job_id.clone();
-        match self.places.get(&job_id) {
-            Some(Place::Running) => return, // said twice
-            Some(Place::Reserved { .. }) => {}
+        match self.places.get(&job_id).map(|place| place.phase) {
+            Some(Phase::Running) => return, // said twice
+            Some(Phase::Reserved { .. }) => {}
             // It comes after we gave its place away. The caller is already alone in the room, so
             // we take it if we still can.
             None if !self.is_full() => {}
@@ -327,7 +335,8 @@ impl Session {
                 return;
             }
         }
-        self.places.insert(job_id.clone(), Place::Running);
+        let place = Place { dispatch_id: offer.dispatch_id.clone(), phase: Phase::Running };
+        self.places.insert(job_id.clone(), place);
         let identity = identity(&job_id);
         self.outputs.push_back(Output::StartJob { offer, url, token, identity });
         self.send(ToServer::Job { job_id, state: JobState::Running });
@@ -345,9 +354,9 @@ impl Session {
     }
 
     fn tick(&mut self, now: Time) {
-        self.places.retain(|_, place| match place {
-            Place::Reserved { until } => *until > now,
-            Place::Running => true,
+        self.places.retain(|_, place| match place.phase {
+            Phase::Reserved { until } => until > now,
+            Phase::Running => true,
         });
         self.drain_on(now);
         match self.state {
@@ -441,8 +450,16 @@ impl Session {
     fn running(&self) -> impl Iterator<Item = &str> {
         self.places
             .iter()
-            .filter(|(_, place)| **place == Place::Running)
+            .filter(|(_, place)| place.phase == Phase::Running)
             .map(|(job_id, _)| job_id.as_str())
+    }
+
+    fn jobs(&self) -> impl Iterator<Item = RunningJob> {
+        self.running().map(|job_id| RunningJob {
+            job_id: job_id.to_owned(),
+            dispatch_id: self.places[job_id].dispatch_id.clone(),
+            identity: identity(job_id),
+        })
     }
 
     /// Calls that run and places that are promised.

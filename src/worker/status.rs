@@ -17,6 +17,19 @@ pub struct WorkerStatus {
     pub full: bool,
     /// We are going down and only finish what runs.
     pub draining: bool,
+    /// The calls that run.
+    pub jobs: Vec<RunningJob>,
+}
+
+/// A call that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunningJob {
+    /// LiveKit's id of the job.
+    pub job_id: String,
+    /// The dispatch that brought it; empty for automatic ones.
+    pub dispatch_id: String,
+    /// The agent's identity in the room.
+    pub identity: String,
 }
 
 /// The connection to LiveKit.
@@ -49,6 +62,7 @@ impl WorkerStatus {
             load: 0.0,
             full: false,
             draining: false,
+            jobs: Vec::new(),
         }
     }
 
