@@ -28,6 +28,7 @@ pub mod turn;
 pub mod worker;
 
 pub mod http;
+pub mod livekit_api;
 pub mod models;
 pub mod policy;
 pub mod supervisor;

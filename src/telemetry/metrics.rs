@@ -1,0 +1,155 @@
+//! What is counted, under which names. Every metric of the program is named here, so this file is
+//! also their documentation. The `lk_agents_*` names are LiveKit's own, so that its dashboards work.
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+
+pub use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::worker::{Link, WorkerStatus};
+
+/// Gauge: calls that run, and places promised to LiveKit.
+pub const ACTIVE_JOBS: &str = "lk_agents_active_job_count";
+/// Gauge: load as LiveKit is told, 0..1.
+pub const WORKER_LOAD: &str = "lk_agents_worker_load";
+/// Gauge: 1 while registered with LiveKit.
+pub const WORKER_REGISTERED: &str = "sawt_worker_registered";
+/// Counter: calls that began.
+pub const CALLS_STARTED: &str = "sawt_calls_started_total";
+/// Counter: calls that ended, by `reason`.
+pub const CALLS_ENDED: &str = "sawt_calls_ended_total";
+/// Counter: turns, by `outcome` (answered, interrupted, failed, …).
+pub const TURNS: &str = "sawt_turns_total";
+/// Histogram, seconds: the parts of a turn's latency, by `stage`; see [`Stage`].
+pub const TURN_SECONDS: &str = "sawt_turn_seconds";
+/// Counter: starts of an engine process after its first, by `engine`.
+pub const ENGINE_RESTARTS: &str = "sawt_engine_restarts_total";
+/// Gauge: 1 while an engine answers its probe, by `engine`.
+pub const ENGINE_READY: &str = "sawt_engine_ready";
+/// Counter: HTTP answers, by `route` and `status`.
+pub const HTTP_ANSWERS: &str = "sawt_http_answers_total";
+
+/// Upper bounds, in seconds, where conversations are decided: tenths around one second.
+const TURN_BUCKETS: [f64; 16] = [
+    0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0, 4.0, 10.0,
+];
+
+/// The parts of a turn's latency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// End of speech until the turn is decided over.
+    Endpointing,
+    /// Final transcript.
+    Stt,
+    /// First token of the reply.
+    LlmFirstToken,
+    /// First clause that can be spoken.
+    FirstClause,
+    /// First audio of that clause.
+    TtsFirstAudio,
+    /// That audio reaching the caller.
+    Playout,
+    /// End of speech until the caller hears the answer.
+    VoiceToVoice,
+}
+
+impl Stage {
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Endpointing => "endpointing",
+            Self::Stt => "stt",
+            Self::LlmFirstToken => "llm_first_token",
+            Self::FirstClause => "first_clause",
+            Self::TtsFirstAudio => "tts_first_audio",
+            Self::Playout => "playout",
+            Self::VoiceToVoice => "voice_to_voice",
+        }
+    }
+}
+
+/// Why nothing is counted.
+#[derive(Debug, thiserror::Error)]
+#[error("could not set up metrics: {0}")]
+pub struct MetricsError(String);
+
+/// Starts counting; once, at the start, inside the runtime. The handle renders `/metrics`.
+///
+/// # Errors
+/// A second call.
+pub fn install() -> Result<PrometheusHandle, MetricsError> {
+    let wrong = |e: metrics_exporter_prometheus::BuildError| MetricsError(e.to_string());
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(TURN_SECONDS.into()), &TURN_BUCKETS)
+        .map_err(wrong)?
+        .install_recorder()
+        .map_err(wrong)?;
+    describe();
+    // Samples of histograms pile up until somebody folds them, scraped or not.
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(handle)
+}
+
+fn describe() {
+    describe_gauge!(ACTIVE_JOBS, "Calls that run, and places promised to LiveKit");
+    describe_gauge!(WORKER_LOAD, "Load as LiveKit is told; at 0.7 it sends no more calls");
+    describe_gauge!(WORKER_REGISTERED, "1 while registered with LiveKit");
+    describe_counter!(CALLS_STARTED, "Calls that began");
+    describe_counter!(CALLS_ENDED, "Calls that ended, by reason");
+    describe_counter!(TURNS, "Turns, by outcome");
+    describe_histogram!(TURN_SECONDS, Unit::Seconds, "Parts of a turn's latency, by stage");
+    describe_counter!(ENGINE_RESTARTS, "Starts of an engine process after its first");
+    describe_gauge!(ENGINE_READY, "1 while an engine answers its probe");
+    describe_counter!(HTTP_ANSWERS, "HTTP answers, by route and status");
+}
+
+/// The worker's state.
+pub(crate) fn worker(status: &WorkerStatus) {
+    gauge!(ACTIVE_JOBS).set(f64::from(status.calls));
+    gauge!(WORKER_LOAD).set(f64::from(status.load));
+    let registered = matches!(status.link, Link::Registered { .. });
+    gauge!(WORKER_REGISTERED).set(if registered { 1.0 } else { 0.0 });
+}
+
+/// A call began.
+pub fn call_started() {
+    counter!(CALLS_STARTED).increment(1);
+}
+
+/// A call ended; `reason` is one of a few fixed words.
+pub fn call_ended(reason: &'static str) {
+    counter!(CALLS_ENDED, "reason" => reason).increment(1);
+}
+
+/// A turn is over; `outcome` is one of a few fixed words.
+pub fn turn(outcome: &'static str) {
+    counter!(TURNS, "outcome" => outcome).increment(1);
+}
+
+/// One part of a turn's latency.
+pub fn turn_stage(stage: Stage, took: Duration) {
+    histogram!(TURN_SECONDS, "stage" => stage.as_str()).record(took.as_secs_f64());
+}
+
+/// An engine process was started again.
+pub fn engine_restarted(engine: &'static str) {
+    counter!(ENGINE_RESTARTS, "engine" => engine).increment(1);
+}
+
+/// An engine answers, or does not.
+pub fn engine_ready(engine: &'static str, ready: bool) {
+    gauge!(ENGINE_READY, "engine" => engine).set(if ready { 1.0 } else { 0.0 });
+}
+
+/// An HTTP answer; `route` is the pattern, never the path that was asked for.
+pub(crate) fn http_answer(route: String, status: u16) {
+    counter!(HTTP_ANSWERS, "route" => route, "status" => status.to_string()).increment(1);
+}
