@@ -2,6 +2,7 @@
 //! them: `local` is a gRPC client of an engine process, `scripted` a fake for fast tests.
 
 pub mod llm;
+pub mod ort_env;
 pub mod stt;
 pub mod tts;
 pub mod vad;
