@@ -3,6 +3,7 @@
 
 pub mod llm;
 mod rpc;
+pub mod ort_env;
 pub mod stt;
 pub mod tts;
 pub mod vad;
