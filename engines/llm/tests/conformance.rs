@@ -384,11 +384,11 @@ async fn hostile_requests_are_refused_and_the_engine_lives() {
     refused(ask(&"k".repeat(10_000), "x", 1)).await;
     let unknown_role = ChatMessage { role: 77, content: "x".into() };
     refused(GenerateRequest { messages: vec![unknown_role], ..ask("", "x", 1) }).await;
-    // Texts that are hard to tokenize.
-    for nasty in ["a", " ", "\n", "ـ", "\u{0}", "🙂", "}{%", "<|im_start|>"] {
+    // Texts that are hard to tokenize, and too long.
+    for nasty in ["a", "x \n", "ـ", "\u{0}", "🙂", "}{%", "<|im_start|>"] {
         refused(ask("", &nasty.repeat(400_000 / nasty.len()), 1)).await;
     }
-    for odd in ["", "   ", "\u{0}\u{1}\u{FEFF}", "{{ 7 * 7 }}", "\u{F8E0}1\u{F8E1}"] {
+    for odd in ["", " \n ", "\u{0}\u{1}\u{FEFF}", "{{ 7 * 7 }}", "\u{F8E0}1\u{F8E1}"] {
         generate(&channel, ask("", odd, 2)).await.unwrap();
     }
     let (text, _) = generate(&channel, ask("", "Say hello.", 8)).await.unwrap();
