@@ -148,16 +148,12 @@ impl ReplyTask {
     async fn speak_clause(&self, text: String) -> Result<(), EngineError> {
         self.report(ReplyEvent::Clause(text.clone())).await;
         let tts = &self.config.tts;
-        let language = language_of(&text, &self.config.agent.languages);
-        let voice = if tts.voice.is_empty() {
-            tts.voice_map.get(language).unwrap_or(&tts.voice_default)
-        } else {
-            &tts.voice
-        };
+        let language = language_of(&text, &self.config.agent.languages).to_owned();
+        let voice = self.config.voice_for(&language).to_owned();
         let mut audio = self.engines.tts.synthesize(Synthesis {
             text,
-            voice: voice.clone(),
-            language: language.to_owned(),
+            voice,
+            language,
             speed: tts.speed,
             sample_rate_hz: self.agent_rate_hz,
         });

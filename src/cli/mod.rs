@@ -9,6 +9,7 @@ pub mod console;
 pub mod dev;
 pub mod doctor;
 pub mod models;
+mod progress;
 pub mod report;
 pub mod say;
 pub mod serve;

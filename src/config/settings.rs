@@ -337,3 +337,14 @@ impl Default for LogConfig {
         Self { filter: "info".into(), format: "text".into(), words: false }
     }
 }
+
+impl Config {
+    /// The voice that speaks `language`.
+    pub fn voice_for(&self, language: &str) -> &str {
+        let tts = &self.tts;
+        if !tts.voice.is_empty() {
+            return &tts.voice;
+        }
+        tts.voice_map.get(language).unwrap_or(&tts.voice_default)
+    }
+}
