@@ -46,10 +46,11 @@ pub fn init_logging() {
 /// # Errors
 /// When the socket can not be made, or serving fails.
 pub async fn serve(args: &EngineArgs, router: Router) -> Result<()> {
+    forbid_core_dumps();
     let listener = bind(&args.socket)?;
     tracing::info!(socket = %args.socket.display(), "Engine ready.");
     let served = router
-        .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop_signal(args.lifeline))
+        .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop_signal(args))
         .await;
     let _ = std::fs::remove_file(&args.socket);
     served.context("serving the engine socket failed")
@@ -69,17 +70,28 @@ fn bind(socket: &PathBuf) -> Result<UnixListener> {
     Ok(listener)
 }
 
-async fn stop_signal(lifeline: bool) {
+/// A core file would hold what callers said.
+fn forbid_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "Core dumps stay on.");
+    }
+}
+
+async fn stop_signal(args: &EngineArgs) {
     use tokio::signal::unix::{SignalKind, signal};
-    if lifeline {
+    if args.lifeline {
+        let socket = args.socket.clone();
         // A plain thread: a read on the runtime's threads would hold back every clean exit.
-        std::thread::spawn(|| {
+        std::thread::spawn(move || {
             let mut stdin = std::io::stdin();
             let mut bytes = [0_u8; 64];
             // Zero bytes or an error is the end of the pipe; anything written is ignored.
             while matches!(stdin.read(&mut bytes), Ok(n) if n > 0) {}
             // The runtime would wait for running inferences; nobody is left to hear them.
             tracing::warn!("Parent is gone; ending.");
+            let _ = std::fs::remove_file(&socket);
             std::process::exit(0)
         });
     }

@@ -1,6 +1,7 @@
 //! What one utterance costs: wall and CPU time by threads, window and language choice.
 //!
-//! `cargo run --release -p sawt-stt --example measure -- MODEL.bin [--threads 1,2] WAV...`
+//! `cargo run --release -p sawt-stt --example measure -- MODEL.bin [--threads 1,2] \
+//! [--windows trimmed,full,512] WAV...`
 //! with WAVs at 16 kHz mono. The numbers of BENCHMARKS.md come from here.
 
 use std::sync::Arc;
@@ -12,12 +13,19 @@ use sawt_stt::{bounds, decode, ffi, vocabulary};
 #[allow(clippy::print_stdout, clippy::disallowed_methods)] // a measuring program
 fn main() -> Result<()> {
     let mut threads = vec![1, 2];
+    let mut windows = vec!["trimmed".to_owned(), "full".to_owned()];
+    let mut choices = vec!["en".to_owned(), "en,ar".to_owned()];
     let mut files = Vec::new();
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         if arg == "--threads" {
             let list = args.next().context("--threads needs a list")?;
             threads = list.split(',').map(str::parse).collect::<Result<_, _>>()?;
+        } else if arg == "--windows" {
+            // Encoder positions, or the words.
+            let list = args.next().context("--windows needs a list")?;
+            windows = list.split(',').map(str::to_owned).collect();
+            choices.truncate(1);
         } else {
             files.push(arg);
         }
@@ -35,13 +43,17 @@ fn main() -> Result<()> {
         for &count in &threads {
             let mut decoder = decode::Decoder::new(&context, &vocabulary, count)?;
             decoder.probe()?;
-            for (window, languages) in
-                [("trimmed", "en"), ("trimmed", "en,ar"), ("full", "en"), ("full", "en,ar")]
-            {
+            let runs = windows.iter().flat_map(|w| choices.iter().map(move |c| (w, c)));
+            for (window, languages) in runs {
+                let positions = match window.as_str() {
+                    "trimmed" => None,
+                    "full" => Some(bounds::POSITIONS_FULL),
+                    number => Some(number.parse().context("--windows takes numbers")?),
+                };
                 let request = decode::Request {
                     samples: samples.clone(),
                     languages: languages.split(',').map(str::to_owned).collect(),
-                    positions: (window == "full").then_some(bounds::POSITIONS_FULL),
+                    positions,
                     ..decode::Request::default()
                 };
                 // The better of two: other programs share the machine.
@@ -84,6 +96,7 @@ fn read(wav: &str) -> Result<Vec<f32>> {
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).flat_map(str::parse::<u64>).sum();
+    let ticks: u64 =
+        after_name.split_whitespace().skip(11).take(2).flat_map(str::parse::<u64>).sum();
     ticks as f64 / 100.0
 }

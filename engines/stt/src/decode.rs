@@ -177,8 +177,7 @@ impl Decoder {
         heard: &mut Heard,
     ) -> Result<(), WhisperError> {
         let logits = self.state.decode(&[self.context.token_start()], 0)?;
-        heard.no_speech_probability =
-            probability(logits, self.context.token_no_speech() as usize);
+        heard.no_speech_probability = probability(logits, self.context.token_no_speech() as usize);
         (heard.language, heard.language_probability) = match request.languages.as_slice() {
             [only] => (only.clone(), 1.0),
             _ if !self.context.multilingual => ("en".to_owned(), 1.0),

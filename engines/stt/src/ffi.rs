@@ -58,6 +58,11 @@ impl Context {
         let raw = unsafe {
             let mut params = sys::whisper_context_default_params();
             params.use_gpu = gpu;
+            // whisper.cpp 1.8.3 rounds the window up to 256 positions for flash attention and sets
+            // no mask, so the rows between hold what the last utterance left there: text came out
+            // wrong (words lost, phrases doubled), and one caller's audio would colour another's.
+            // Without it the text is right at every window, for less CPU time.
+            params.flash_attn = false;
             sys::whisper_init_from_file_with_params_no_state(path.as_ptr(), params)
         };
         let raw = NonNull::new(raw).ok_or(WhisperError::Load)?;

@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Parser;
+use sawt_engine_protocol::MESSAGE_BYTES_MAX;
 use sawt_engine_protocol::server::{self, EXIT_CONFIG, EngineArgs};
 use sawt_engine_protocol::v1::{
     InfoResponse, engine_server::EngineServer, speech_to_text_server::SpeechToTextServer,
 };
-use sawt_engine_protocol::MESSAGE_BYTES_MAX;
 use sawt_stt::{ffi, model, service, vocabulary, worker};
 
 /// Sawt's STT engine: transcribes utterances with a Whisper model, over a unix socket
@@ -87,9 +87,7 @@ fn run(args: &Args, start: Instant) -> anyhow::Result<()> {
     let service = service::Service { pool, vocabulary, info: Arc::new(info) };
     let router = tonic::transport::Server::builder()
         .add_service(EngineServer::new(service.clone()))
-        .add_service(
-            SpeechToTextServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX),
-        );
+        .add_service(SpeechToTextServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX));
     // One thread carries bytes; the work is done by the owner threads.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(server::serve(&args.engine, router))

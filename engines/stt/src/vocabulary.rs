@@ -123,10 +123,13 @@ mod tests {
 
     #[test]
     fn captions_marks_are_not_written_and_words_are() {
-        for mark in ["[", " [", "♪", " ♪♪", "((", "--", "---", " -", " '", "-[", ":", " \"", ">>"] {
+        for mark in ["[", " [", "♪", " ♪♪", "((", "--", "---", " -", " '", "-[", ":", " \"", ">>"]
+        {
             assert!(!may_be_written(mark.as_bytes()), "{mark:?}");
         }
-        for word in [" the", "-", "'", "'s", ".", "?", ",", "،", "؟", " سلام", " 7", " ", "$", "%", "&"] {
+        for word in
+            [" the", "-", "'", "'s", ".", "?", ",", "،", "؟", " سلام", " 7", " ", "$", "%", "&"]
+        {
             assert!(may_be_written(word.as_bytes()), "{word:?}");
         }
         assert!(may_be_written(&[0xd8]), "half of an Arabic letter");

@@ -8,7 +8,7 @@ use super::*;
 /// A well-formed file of the smallest shape that passes, without meaning.
 fn tiny_model() -> Vec<u8> {
     let mut file = Vec::new();
-    let mut word = |file: &mut Vec<u8>, value: u32| file.extend(value.to_le_bytes());
+    let word = |file: &mut Vec<u8>, value: u32| file.extend(value.to_le_bytes());
     word(&mut file, MAGIC);
     for value in [51_864, 1500, 64, 1, 4, 64, 64, 1, 1, 80, 1] {
         word(&mut file, value);
@@ -91,7 +91,9 @@ fn every_header_field_out_of_range_is_refused() {
 fn a_tensor_with_four_dimensions_or_a_huge_side_is_refused() {
     let whole = tiny_model();
     let first = whole.len() - (11 + 15 * 4 + 24) * (16 + 16) - count_name_bytes();
-    for (offset, value) in [(0, 4_u32), (0, 0), (4, 0), (4, 70_000), (8, 99), (12, 0), (12, 1 << 30)] {
+    for (offset, value) in
+        [(0, 4_u32), (0, 0), (4, 0), (4, 70_000), (8, 99), (12, 0), (12, 1 << 30)]
+    {
         let mut file = whole.clone();
         file[first + offset..first + offset + 4].copy_from_slice(&value.to_le_bytes());
         let error = check(&file).expect_err("bad tensor");
