@@ -83,31 +83,39 @@ fn run(args: &Args) -> Result<()> {
     }
     let slots = args.slots as usize;
     let size = ContextSize { slots, context_tokens, threads: args.engine.threads };
-    let mut compute = LlamaCompute::new(model, size)?;
-    let prompt_token = compute.warm_up()?;
-    let limits = Limits {
-        slots,
-        context_tokens,
-        chunk_alone_tokens: chunk_tokens(STEP_ALONE_MAX, prompt_token, BATCH_TOKENS_MAX),
-        chunk_beside_decode_tokens: chunk_tokens(STEP_BESIDE_DECODE_MAX, prompt_token, 128),
-        queue_depth_max: args.queue_depth as usize,
-    };
-    tracing::info!(?limits, prompt_token_us = prompt_token.as_micros() as u64, "Model is warm.");
-
     let line_length = slots + args.queue_depth as usize;
     // Refuses when full. The line admits fewer generations; the rest is room for probes.
     let (commands, inbox) = mpsc::channel(line_length + 4);
+    let (ready, warm) = std::sync::mpsc::sync_channel(1);
+    let queue_depth_max = args.queue_depth as usize;
+    // OpenMP keeps a pool of threads for each thread that computes, so all computing, warm-up
+    // included, is done by this one.
     let owner = std::thread::Builder::new()
         .name("llm-owner".into())
         .spawn(move || {
-            let engine = std::panic::AssertUnwindSafe(|| Engine::new(compute, limits).run(inbox));
-            if std::panic::catch_unwind(engine).is_err() {
+            let owner = std::panic::AssertUnwindSafe(|| match prepare(model, size) {
+                Err(error) => drop(ready.send(Err(error))),
+                Ok((compute, chunks)) => {
+                    let limits = Limits {
+                        slots,
+                        context_tokens,
+                        chunk_alone_tokens: chunks.alone,
+                        chunk_beside_decode_tokens: chunks.beside_decode,
+                        queue_depth_max,
+                    };
+                    tracing::info!(?limits, "Model is warm.");
+                    drop(ready.send(Ok(())));
+                    Engine::new(compute, limits).run(inbox);
+                }
+            });
+            if std::panic::catch_unwind(owner).is_err() {
                 // Half an engine answers nobody; the supervisor starts a whole one.
                 tracing::error!("The engine thread panicked. This is a bug; ending.");
                 std::process::exit(EXIT_SOFTWARE);
             }
         })
         .context("can not start the engine thread; raise the limit on threads")?;
+    warm.recv().context("the engine thread ended while loading; start the engine again")??;
 
     let model_name = args.model_name.clone().unwrap_or_else(|| {
         args.model.file_stem().unwrap_or_default().to_string_lossy().into_owned()
@@ -140,6 +148,22 @@ fn run(args: &Args) -> Result<()> {
     drop(runtime);
     let _ = owner.join();
     Ok(())
+}
+
+/// Prompt tokens per step.
+struct Chunks {
+    alone: usize,
+    beside_decode: usize,
+}
+
+fn prepare(model: &'static Model, size: ContextSize) -> Result<(LlamaCompute, Chunks), LoadError> {
+    let mut compute = LlamaCompute::new(model, size)?;
+    let prompt_token = compute.warm_up()?;
+    let chunks = Chunks {
+        alone: chunk_tokens(STEP_ALONE_MAX, prompt_token, BATCH_TOKENS_MAX),
+        beside_decode: chunk_tokens(STEP_BESIDE_DECODE_MAX, prompt_token, 128),
+    };
+    Ok((compute, chunks))
 }
 
 /// Prompt tokens that take about `step`: a power of two, so that the same machine chooses the

@@ -275,8 +275,7 @@ impl Scheduler {
 
         // At least the last prompt token is computed anew: its output is what we sample from.
         let reusable = &request.prompt[..request.prompt.len() - 1];
-        let own =
-            if private { 0 } else { common_prefix(&self.slots[index].tokens, reusable) };
+        let own = if private { 0 } else { common_prefix(&self.slots[index].tokens, reusable) };
         let other = (0..self.slots.len())
             .filter(|i| *i != index && !private && !self.slots[*i].conversation.is_empty())
             .map(|i| (common_prefix(&self.slots[i].tokens, reusable), i))
@@ -350,8 +349,7 @@ impl Scheduler {
                 _ => None,
             })
             .collect();
-        let Some((oldest, _, oldest_needs)) =
-            waiting.iter().copied().min_by_key(|(_, id, _)| *id)
+        let Some((oldest, _, oldest_needs)) = waiting.iter().copied().min_by_key(|(_, id, _)| *id)
         else {
             return Vec::new();
         };

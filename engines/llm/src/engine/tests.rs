@@ -150,8 +150,7 @@ fn dropped_stream_costs_at_most_one_more_step() {
 
 #[test]
 fn probe_answers_while_others_decode() {
-    let engine =
-        start(Counting { step_time: Duration::from_millis(1), ..Counting::default() });
+    let engine = start(Counting { step_time: Duration::from_millis(1), ..Counting::default() });
     let mut stream = engine.ask(&[33], 50, &[]);
     stream.blocking_recv().unwrap().unwrap();
     let (answer_to, probed) = oneshot::channel();

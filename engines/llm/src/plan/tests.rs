@@ -267,7 +267,10 @@ fn simulate(seed: u64) {
             assert_eq!(cache.0[entry.slot].len(), entry.position, "seed {seed}: hole in a slot");
             cache.0[entry.slot].push(entry.token);
             if let Some(id) = entry.sample_for {
-                assert!(!sampling.iter().any(|(s, _)| *s == entry.slot), "seed {seed}: shared slot");
+                assert!(
+                    !sampling.iter().any(|(s, _)| *s == entry.slot),
+                    "seed {seed}: shared slot"
+                );
                 sampling.push((entry.slot, id));
             }
         }
