@@ -21,7 +21,9 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// A worker is asked within milliseconds, but the server *lists* its job only after it asked every
 /// node for workers, which takes 5 s once a minute (`CheckEnabledTimeout` in its agent client).
 const TAKEN_WAIT: Duration = Duration::from_secs(6);
-const TAKEN_POLL: Duration = Duration::from_millis(150);
+const SEEN_POLL: Duration = Duration::from_millis(20);
+/// Every so many looks at home we look at the server.
+const SERVER_POLL: u32 = 10;
 /// Tokens that we make for ourselves guard one request.
 const OWN_TTL: Duration = Duration::from_secs(60);
 
@@ -258,25 +260,37 @@ impl LiveKitApi {
             self.call("AgentDispatchService/CreateDispatch", room_admin(room), &request).await?;
         let mut dispatch = dispatch_from(created);
         let deadline = tokio::time::Instant::now() + TAKEN_WAIT;
+        let mut looks = 0;
         while dispatch.taken.is_none() && tokio::time::Instant::now() < deadline {
-            tokio::time::sleep(TAKEN_POLL).await;
-            dispatch.taken = seen(&dispatch.id);
-            if dispatch.taken.is_none() {
-                let listed = self.dispatches(room).await?;
-                let found = listed.into_iter().find(|d| d.id == dispatch.id);
-                dispatch.taken = found.and_then(|d| d.taken);
-            }
-            if dispatch.taken.is_none() {
-                let now = self.agents(room, &agent.agent_name).await?;
-                dispatch.taken = now.into_iter().find(|identity| !before.contains(identity)).map(
-                    |agent_identity| Taken {
-                        job_id: agent_identity.strip_prefix("agent-").unwrap_or_default().into(),
-                        agent_identity,
-                    },
-                );
-            }
+            tokio::time::sleep(SEEN_POLL).await;
+            looks += 1;
+            dispatch.taken = match seen(&dispatch.id) {
+                None if looks % SERVER_POLL == 0 => {
+                    self.look_for(&dispatch.id, room, &agent.agent_name, &before).await?
+                }
+                taken => taken,
+            };
         }
         Ok(dispatch)
+    }
+
+    /// Whether LiveKit lists a job for the dispatch, or an agent came that was not there `before`.
+    async fn look_for(
+        &self,
+        dispatch_id: &str,
+        room: &str,
+        agent_name: &str,
+        before: &[String],
+    ) -> Result<Option<Taken>, LiveKitApiError> {
+        let listed = self.dispatches(room).await?.into_iter().find(|d| d.id == dispatch_id);
+        if let Some(taken) = listed.and_then(|d| d.taken) {
+            return Ok(Some(taken));
+        }
+        let now = self.agents(room, agent_name).await?;
+        Ok(now.into_iter().find(|identity| !before.contains(identity)).map(|agent_identity| {
+            let job_id = agent_identity.strip_prefix("agent-").unwrap_or_default().to_owned();
+            Taken { job_id, agent_identity }
+        }))
     }
 
     /// Identities of the agents of that name that are in a room.

@@ -3,6 +3,8 @@
 //! Needs `livekit-server` (or Go's name for it, `server` in Go's bin folder). Without it these
 //! tests fail and say so; `SAWT_SKIP_LIVEKIT_TESTS=1` skips them.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test fails by panicking, and measures
+
 use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;

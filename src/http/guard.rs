@@ -57,23 +57,25 @@ pub(super) async fn only_our_own(
         .get(header::HOST)
         .map(|value| value.to_str().unwrap_or("?").to_owned())
         .or_else(|| request.uri().authority().map(ToString::to_string));
-    if let Some(host) = &host {
-        if options.loopback && !is_loopback(host) && !is_origin_of(&options.public_origin, host) {
-            return Problem::new(
-                StatusCode::MISDIRECTED_REQUEST,
-                "host",
-                "Not our name",
-                "open the page as localhost; behind a proxy, set http.public_origin",
-            )
-            .into_response();
-        }
+    if let Some(host) = &host
+        && options.loopback
+        && !is_loopback(host)
+        && !is_origin_of(&options.public_origin, host)
+    {
+        return Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "host",
+            "Not our name",
+            "open the page as localhost; behind a proxy, set http.public_origin",
+        )
+        .into_response();
     }
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        if let Err(problem) =
-            same_origin(request.headers(), host.as_deref(), &options.public_origin)
-        {
-            return problem.into_response();
-        }
+    let reads = request.method() == Method::GET || request.method() == Method::HEAD;
+    let origin = same_origin(request.headers(), host.as_deref(), &options.public_origin);
+    if let Err(problem) = origin
+        && !reads
+    {
+        return problem.into_response();
     }
     next.run(request).await
 }

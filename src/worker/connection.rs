@@ -27,7 +27,7 @@ use super::status::{Link, WorkerStatus};
 use super::{AcceptedJob, DrainOutcome};
 use crate::livekit_api::{LiveKitApi, excerpt};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+type Socket = Box<WebSocketStream<MaybeTlsStream<TcpStream>>>;
 type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Lost>> + Send>>;
 type JobEnd = Pin<Box<dyn Future<Output = (String, Result<(), String>)> + Send>>;
 
@@ -293,7 +293,7 @@ async fn open(api: LiveKitApi) -> Result<Socket, Lost> {
         .max_frame_size(Some(MESSAGE_BYTES_MAX));
     let connecting = connect_async_with_config(request, Some(config), true);
     match timeout(CONNECT_WAIT, connecting).await {
-        Ok(Ok((socket, _))) => Ok(socket),
+        Ok(Ok((socket, _))) => Ok(Box::new(socket)),
         Ok(Err(error)) => Err(explain(&api, error)),
         Err(_) => Err(broken(format!("LiveKit at {} does not answer", api.url().ws_base()))),
     }
