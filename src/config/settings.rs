@@ -50,8 +50,13 @@ pub struct LiveKitConfig {
     pub api_secret: String,
     /// Name by which the agent is dispatched. Empty: joins every new room by itself.
     pub agent_name: String,
+    /// Address of livekit-server as browsers reach it, where that is another one. Empty: `url`.
+    pub public_url: String,
     /// Most calls at once; the worker refuses more.
     pub calls_max: u32,
+    /// Share of the processor, 0..1, averaged over 2.5 s, at which calls are refused. 1: only
+    /// `calls_max` counts.
+    pub cpu_max: f32,
     /// Seconds that running calls may take to finish after SIGTERM.
     pub drain_s: u32,
 }
@@ -63,7 +68,9 @@ impl Default for LiveKitConfig {
             api_key: String::new(),
             api_secret: String::new(),
             agent_name: "sawt".into(),
+            public_url: String::new(),
             calls_max: 4,
+            cpu_max: 1.0,
             drain_s: 3600,
         }
     }
@@ -89,11 +96,14 @@ pub struct HttpConfig {
     pub bind: String,
     /// Port of the page and the API; 0 picks a free one.
     pub port: u16,
+    /// Origin under which people open the page when a proxy stands in front, like
+    /// https://voice.example.com. Empty: the address above.
+    pub public_origin: String,
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { bind: "127.0.0.1".into(), port: 8080 }
+        Self { bind: "127.0.0.1".into(), port: 8080, public_origin: String::new() }
     }
 }
 
