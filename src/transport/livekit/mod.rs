@@ -7,6 +7,8 @@
 //!
 //! Nothing here knows about speech, turns or models.
 
+
+mod captions;
 pub mod dev_server;
 mod ffi;
 mod link;
@@ -16,12 +18,12 @@ pub mod messages;
 pub mod room;
 pub mod sdk;
 mod source;
-mod text;
-pub mod token;
+pub mod text;
 pub mod transport;
 
 pub use ffi::{BUILD_VERSION, LoadError};
-pub use room::{Participant, Room, RoomError, RoomEvent, RoomOptions};
+pub use room::{Participant, Room, RoomError, RoomEvent, RoomEvents, RoomOptions};
 pub use sdk::{Sdk, SdkError, library_path};
 pub use source::AudioSource;
 pub use text::{TextReader, TextWriter};
+pub use transport::{JoinOptions, LiveKitTransport};

@@ -1,0 +1,13 @@
+//! Real rooms: a livekit-server of our own on loopback, the SDK library, two sides of a call.
+//!
+//! - `harness`: one server per test binary, tokens, tones.
+//! - `rooms`: what a room carries (sound, text, attributes), and that nothing leaks.
+//! - `calls`: the agent's transport: who is the caller, and how calls end.
+//! - `server`: what our server tells browsers.
+
+mod livekit {
+    mod calls;
+    mod harness;
+    mod rooms;
+    mod server;
+}
