@@ -106,7 +106,9 @@ pub struct Room {
 #[derive(Debug, thiserror::Error)]
 pub enum LiveKitApiError {
     /// `livekit.url` is no such thing.
-    #[error("livekit.url {url:?} {problem}; set it like ws://127.0.0.1:7880 or wss://livekit.example.com")]
+    #[error(
+        "livekit.url {url:?} {problem}; set it like ws://127.0.0.1:7880 or wss://livekit.example.com"
+    )]
     Url {
         /// As configured.
         url: String,
@@ -114,13 +116,17 @@ pub enum LiveKitApiError {
         problem: &'static str,
     },
     /// No key.
-    #[error("no LiveKit key; set LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or start `sawt dev`, which makes its own")]
+    #[error(
+        "no LiveKit key; set LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or start `sawt dev`, which makes its own"
+    )]
     NoKey,
     /// A token could not be signed.
     #[error("could not sign a LiveKit token: {0}")]
     Token(String),
     /// The key is unknown or the secret is another.
-    #[error("LiveKit refused the key ({0}); check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and this machine's clock")]
+    #[error(
+        "LiveKit refused the key ({0}); check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and this machine's clock"
+    )]
     KeyRefused(String),
     /// No answer.
     #[error("LiveKit does not answer at {url}: {problem}; is livekit-server running there?")]
@@ -290,8 +296,7 @@ impl LiveKitApi {
     /// # Errors
     /// LiveKit does not answer or knows no such room.
     pub async fn dispatches(&self, room: &str) -> Result<Vec<Dispatch>, LiveKitApiError> {
-        let request =
-            lk::ListAgentDispatchRequest { room: room.to_owned(), ..Default::default() };
+        let request = lk::ListAgentDispatchRequest { room: room.to_owned(), ..Default::default() };
         let answer: lk::ListAgentDispatchResponse =
             self.call("AgentDispatchService/ListDispatch", room_admin(room), &request).await?;
         Ok(answer.agent_dispatches.into_iter().map(dispatch_from).collect())
@@ -351,10 +356,8 @@ impl LiveKitApi {
             url: self.url.http_origin(),
             problem: root_cause(&e),
         };
-        let strange = |problem: String| LiveKitApiError::Strange {
-            url: self.url.http_origin(),
-            problem,
-        };
+        let strange =
+            |problem: String| LiveKitApiError::Strange { url: self.url.http_origin(), problem };
         let mut response = self
             .http
             .post(format!("{}/twirp/livekit.{method}", self.url.http_base()))

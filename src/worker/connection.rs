@@ -302,9 +302,9 @@ async fn open(api: LiveKitApi) -> Result<Socket, Lost> {
 fn explain(api: &LiveKitApi, error: WsError) -> Lost {
     let url = api.url().ws_base();
     match error {
-        WsError::Io(e) if e.kind() == ErrorKind::ConnectionRefused => Lost::NobodyThere(format!(
-            "nobody listens at {url}; is livekit-server running there?"
-        )),
+        WsError::Io(e) if e.kind() == ErrorKind::ConnectionRefused => {
+            Lost::NobodyThere(format!("nobody listens at {url}; is livekit-server running there?"))
+        }
         WsError::Http(response) if response.status().as_u16() == 401 => {
             let says = response.body().as_deref().map(excerpt).unwrap_or_default();
             Lost::KeyRefused(format!(
