@@ -15,7 +15,7 @@ pub mod say;
 pub mod serve;
 pub mod transcribe;
 
-use crate::config::{Config, Flags, LogConfig, Sources};
+use crate::config::{Config, Flags, Sources};
 
 /// A self-hosted, offline voice agent for LiveKit rooms.
 #[derive(Debug, clap::Parser)]
@@ -67,7 +67,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         command => command,
     };
     let config = sources.load()?.config;
-    init_log(&config.log);
+    crate::telemetry::init(&config.log)?;
     run_command(command, config).await
 }
 
@@ -88,12 +88,4 @@ pub async fn run_command(command: Command, config: Config) -> anyhow::Result<()>
         Command::Doctor(args) => doctor::run(args, config).await,
         Command::Config(args) => config::run(&args, &Sources::default()),
     }
-}
-
-/// Logs go to stderr: stdout belongs to what a command was asked for.
-fn init_log(config: &LogConfig) {
-    let filter = tracing_subscriber::EnvFilter::new(&config.filter);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A second init, in a test, changes nothing.
-    let _ = if config.format == "json" { log.json().try_init() } else { log.try_init() };
 }

@@ -13,7 +13,7 @@ impl File {
     /// Whether it is part of a program, not of its tests.
     pub(crate) fn is_product_rust(&self) -> bool {
         let in_source = self.path.starts_with("src/") || self.path.starts_with("engines/");
-        let is_test = self.path.ends_with("/tests.rs")
+        let is_test = ["/tests.rs", "_tests.rs"].iter().any(|end| self.path.ends_with(end))
             || ["/tests/", "/simulation/"].iter().any(|part| self.path.contains(part))
             || self.path.ends_with("/simulation.rs");
         in_source && self.path.ends_with(".rs") && !is_test
