@@ -33,5 +33,6 @@ pub mod http;
 pub mod livekit_api;
 pub mod models;
 pub mod policy;
+pub mod service;
 pub mod supervisor;
 pub mod telemetry;

@@ -151,11 +151,6 @@ impl Playout {
         })
     }
 
-    /// Whether audio of `reply` is still wanted.
-    pub(crate) fn plays(&self, reply: ReplyId) -> bool {
-        self.current.as_ref().is_some_and(|c| c.reply == reply)
-    }
-
     fn of(&mut self, reply: ReplyId) -> Option<&mut Current> {
         self.current.as_mut().filter(|c| c.reply == reply)
     }
@@ -242,7 +237,7 @@ mod tests {
         assert_eq!(frames, 60, "filled up to whole frames");
         assert_eq!(playout.tick(at(40)).finished, None);
         assert_eq!(playout.tick(at(60)).finished, Some((R1, "hello".into())));
-        assert!(!playout.plays(R1));
+        assert_eq!(playout.stop(at(60), R1), None);
     }
 
     #[test]

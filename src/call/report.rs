@@ -1,8 +1,11 @@
 //! What happened in a call: turns with their stopwatch, events as they come, the end.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use crate::telemetry::metrics::{self, Stage};
 use crate::turn::{CallTime, EndReason, ReplyId, UnansweredReason};
 
 /// One exchange: what the caller said, what they heard, and where the time went.
@@ -75,7 +78,7 @@ pub struct CallReport {
     /// The call's name in logs.
     pub call_id: String,
     /// Why it ended.
-    pub reason: String,
+    pub reason: EndReason,
     /// How long it lasted, in milliseconds.
     pub length_ms: u64,
     /// Exchanges in order; the agent's own lines have an empty caller.
@@ -183,6 +186,7 @@ impl Reporter {
             e2e_latency_ms = timing.e2e_latency,
             "Reply over."
         );
+        count(&turn);
         self.tell(CallEvent::Turn(turn.clone()));
         if self.turns.len() < TURNS_MAX {
             self.turns.push(turn);
@@ -210,7 +214,7 @@ impl Reporter {
         self.tell(CallEvent::Ended { reason: reason.as_str().to_owned() });
         CallReport {
             call_id: self.call_id.clone(),
-            reason: reason.as_str().to_owned(),
+            reason,
             length_ms: now.as_millis(),
             turns: std::mem::take(&mut self.turns),
         }
@@ -235,6 +239,29 @@ impl OpenTurn {
             tts_ttfb: between(marks.first_audio, marks.first_clause),
             playout_delay: between(marks.audible, marks.first_audio),
             e2e_latency: between(marks.audible, start),
+        }
+    }
+}
+
+/// What the operator's dashboards show of a turn.
+fn count(turn: &TurnReport) {
+    metrics::turn(if turn.interrupted { "interrupted" } else { "finished" });
+    if turn.caller.is_empty() {
+        return; // the agent's own lines wait for nobody
+    }
+    let timing = turn.timing;
+    let stages = [
+        (Stage::Endpointing, timing.end_of_turn_delay),
+        (Stage::Stt, timing.transcription_delay),
+        (Stage::LlmFirstToken, timing.llm_ttft),
+        (Stage::FirstClause, timing.llm_ttfs),
+        (Stage::TtsFirstAudio, timing.tts_ttfb),
+        (Stage::Playout, timing.playout_delay),
+        (Stage::VoiceToVoice, timing.e2e_latency),
+    ];
+    for (stage, took_ms) in stages {
+        if let Some(took_ms) = took_ms {
+            metrics::turn_stage(stage, Duration::from_millis(took_ms));
         }
     }
 }

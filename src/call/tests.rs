@@ -15,6 +15,7 @@ use crate::engines::stt::ScriptedStt;
 use crate::engines::tts::ScriptedTts;
 use crate::engines::vad::{VoiceActivity, WINDOW_SAMPLES};
 use crate::transport::wav::{WavOptions, WavTransport};
+use crate::turn::EndReason;
 
 /// Loud is speech: enough for callers made of tones.
 struct Loudness;
@@ -70,7 +71,7 @@ fn check(report: &CallReport, expected: Expect) {
             format!("{} → {}{cut}", t.caller, t.agent)
         })
         .collect();
-    lines.push(report.reason.clone());
+    lines.push(report.reason.as_str().to_owned());
     expected.assert_eq(&(lines.join("\n") + "\n"));
 }
 
@@ -156,7 +157,7 @@ async fn a_voice_that_fails_ends_no_call() {
     let report =
         call(Config::default(), vec![speech(800, 0, 0)], engines(stt, ScriptedLlm::echo(), tts))
             .await;
-    assert_eq!(report.reason, "input_ended");
+    assert_eq!(report.reason, EndReason::InputEnded);
 }
 
 #[tokio::test]
@@ -198,5 +199,5 @@ async fn a_call_that_is_hung_up_from_outside_ends_at_once() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     hang_up.cancel();
     let report = tokio::time::timeout(Duration::from_secs(2), call).await.unwrap().unwrap();
-    assert_eq!(report.reason, "stopped");
+    assert_eq!(report.reason, EndReason::Stopped);
 }

@@ -13,6 +13,7 @@ mod progress;
 pub mod report;
 pub mod say;
 pub mod serve;
+mod signals;
 pub mod transcribe;
 
 use crate::config::{Config, Flags, Sources};

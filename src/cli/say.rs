@@ -68,9 +68,12 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         Some(voice) => voice.clone(),
         None => config.voice_for(&language).to_owned(),
     };
-    let request =
-        Synthesis { text, voice, language, speed: args.speed, sample_rate_hz: rate_hz };
-    let mut pcm = vec![0; audio::samples_in(Duration::from_millis(u64::from(args.lead_in)), rate_hz) as usize];
+    let request = Synthesis { text, voice, language, speed: args.speed, sample_rate_hz: rate_hz };
+    let mut pcm = vec![
+        0;
+        audio::samples_in(Duration::from_millis(u64::from(args.lead_in)), rate_hz)
+            as usize
+    ];
     let lead_in = pcm.len();
     let mut stats = SynthesisStats::default();
     let mut pieces = tts.synthesize(request);

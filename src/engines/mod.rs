@@ -2,9 +2,9 @@
 //! them: `local` is a gRPC client of an engine process, `scripted` a fake for fast tests.
 
 pub mod llm;
+pub mod ort_env;
 mod rpc;
 mod running;
-pub mod ort_env;
 pub mod stt;
 pub mod tts;
 pub mod vad;

@@ -117,6 +117,11 @@ impl EngineHandle {
         self.state.borrow().clone()
     }
 
+    /// How the engine is, as it changes.
+    pub fn states(&self) -> watch::Receiver<EngineState> {
+        self.state.clone()
+    }
+
     /// Process id, while it runs.
     pub fn pid(&self) -> Option<u32> {
         *self.pid.borrow()

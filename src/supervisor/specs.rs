@@ -18,7 +18,9 @@ pub enum SpecError {
     #[error("can not tell where this program is ({0}); set engines.dir")]
     OwnPath(std::io::Error),
     /// The socket's folder.
-    #[error("can not make the folder {path} for the engines' sockets ({error}); set engines.socket_dir")]
+    #[error(
+        "can not make the folder {path} for the engines' sockets ({error}); set engines.socket_dir"
+    )]
     SocketDir {
         /// Which folder
         path: String,

@@ -184,7 +184,8 @@ pub enum UnansweredReason {
 }
 
 /// Why a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// The caller hung up or left.
     CallerLeft,

@@ -104,7 +104,8 @@ pub async fn wait_for<T>(
 ) -> T {
     let wait = async {
         loop {
-            let event = events.next().await.unwrap_or_else(|| panic!("the room ended before {what}"));
+            let event =
+                events.next().await.unwrap_or_else(|| panic!("the room ended before {what}"));
             if let Some(found) = wanted(event) {
                 return found;
             }

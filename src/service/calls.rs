@@ -1,0 +1,72 @@
+//! From an accepted job to a call that is over.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+use crate::call::{self, CallReport, CallSetup, Engines};
+use crate::config::Config;
+use crate::telemetry::metrics;
+use crate::transport::livekit::{JoinOptions, LiveKitTransport};
+use crate::turn::EndReason;
+use crate::worker::AcceptedJob;
+
+/// Serves jobs until the worker drops the channel and the last call is over.
+pub(super) async fn serve(
+    mut jobs: mpsc::Receiver<AcceptedJob>,
+    config: Arc<Config>,
+    engines: Engines,
+    library: PathBuf,
+) {
+    let calls = TaskTracker::new();
+    while let Some(mut job) = jobs.recv().await {
+        let (config, engines, library) = (Arc::clone(&config), engines.clone(), library.clone());
+        let span = tracing::info_span!("call", call_id = %job.job_id, room = %job.room);
+        let call = async move {
+            let done = std::mem::replace(&mut job.done, tokio::sync::oneshot::channel().0);
+            // A bug in one call ends that call only.
+            let result = std::panic::AssertUnwindSafe(answer(job, config, engines, library))
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| Err("the call's task panicked".to_owned()));
+            if let Err(problem) = &result {
+                tracing::error!(%problem, "Call failed.");
+            }
+            // The worker may be gone; then nobody wants to know.
+            let _ = done.send(result);
+        };
+        calls.spawn(call.instrument(span));
+    }
+    calls.close();
+    calls.wait().await;
+}
+
+async fn answer(
+    job: AcceptedJob,
+    config: Arc<Config>,
+    engines: Engines,
+    library: PathBuf,
+) -> Result<(), String> {
+    let options = JoinOptions {
+        library,
+        caller_identity: None,
+        caller_wait: Duration::from_secs(u64::from(config.agent.caller_wait_s)),
+        agent_rate_hz: config.tts.output_sample_rate_hz,
+    };
+    let joined = tokio::select! {
+        joined = LiveKitTransport::join(&job.url, &job.token, options) => joined,
+        () = job.cancel.cancelled() => return Ok(()),
+    };
+    let transport = joined.map_err(|error| error.to_string())?;
+    metrics::call_started();
+    let setup =
+        CallSetup { call_id: job.job_id, config, engines, observer: None, hang_up: job.cancel };
+    let report: CallReport = call::run(Box::new(transport), setup).await;
+    metrics::call_ended(report.reason.as_str());
+    if report.reason == EndReason::Lost { Err("the connection was lost".into()) } else { Ok(()) }
+}

@@ -1,0 +1,145 @@
+//! Puts the parts together: engines, worker, calls and HTTP, from start to drain.
+//!
+//! Order matters: HTTP first, so that `/livez` and `/readyz` speak while models load; the worker
+//! last, so that no call is accepted that nobody could answer.
+
+mod calls;
+mod readiness;
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::engines::{EngineError, RunningEngines, StartError};
+use crate::http::{self, HttpOptions, HttpState};
+use crate::livekit_api::{LiveKitApi, LiveKitApiError};
+use crate::models::{ModelError, Store};
+use crate::supervisor::EngineKind;
+use crate::telemetry::metrics::PrometheusHandle;
+use crate::worker::{self, DrainOutcome, Link, WorkerError, WorkerOptions, WorkerStatus};
+
+/// Why the service can not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The engines do not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// An engine does not come up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A library is missing.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// LiveKit's address or key.
+    #[error(transparent)]
+    LiveKit(#[from] LiveKitApiError),
+    /// The worker's options.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    /// A bug of ours.
+    #[error("a part of the service ended by itself: {0}")]
+    Ended(&'static str),
+}
+
+/// What the service needs.
+pub struct Service {
+    /// Settings.
+    pub config: Arc<Config>,
+    /// LiveKit and our key to it.
+    pub api: LiveKitApi,
+    /// Where the page and the API are served.
+    pub listener: TcpListener,
+    /// Renders `/metrics`.
+    pub metrics: Option<PrometheusHandle>,
+    /// Refuse new calls, let running ones finish, then end.
+    pub drain: CancellationToken,
+    /// Told once, when calls can come.
+    pub ready: Option<tokio::sync::oneshot::Sender<()>>,
+}
+
+/// Every processor second is taken before calls are refused for it: on small machines a model
+/// that loads or answers uses all of it for a moment, and that is no reason to turn callers away.
+const CPU_MAX: f32 = 1.0;
+
+impl Service {
+    /// Serves until drained.
+    ///
+    /// # Errors
+    /// When a part can not start, or ended by itself.
+    pub async fn run(self) -> Result<DrainOutcome, ServiceError> {
+        let Self { config, api, listener, metrics, drain, ready } = self;
+        let engines =
+            RunningEngines::start(&config, &[EngineKind::Stt, EngineKind::Llm, EngineKind::Tts])?;
+        let (worker_status_in, worker_status) =
+            watch::channel(WorkerStatus::starting(config.livekit.calls_max));
+        let background = CancellationToken::new();
+        let _end_background = background.clone().drop_guard();
+
+        let parts = readiness::watch_engines(engines.handles(), background.clone());
+        let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+        let state = HttpState::new(
+            HttpOptions {
+                api: api.clone(),
+                livekit_public_url: String::new(),
+                agent_name: config.livekit.agent_name.clone(),
+                loopback,
+                public_origin: String::new(),
+                worker: worker_status.clone(),
+                parts,
+            },
+            metrics,
+        )?;
+        let http = tokio::spawn(http::serve(listener, http::router(state), background.clone()));
+
+        // SIGTERM while the models load ends it at once: there is nothing to drain.
+        tokio::select! {
+            loaded = engines.ready() => loaded?,
+            () = drain.cancelled() => {
+                engines.stop().await;
+                return Ok(DrainOutcome { cut_short: 0 });
+            }
+        }
+        let call_engines = engines.for_calls(&config)?.ok_or(ServiceError::Ended("the engines"))?;
+        let store = Store::open(config.models.dir.clone());
+        let library = store.resolve("livekit-sdk")?.main_file().to_owned();
+
+        let (jobs_in, jobs) = worker::job_channel(config.livekit.calls_max);
+        let calls = tokio::spawn(calls::serve(jobs, Arc::clone(&config), call_engines, library));
+        if let Some(ready) = ready {
+            tokio::spawn(announce(worker_status, ready));
+        }
+        let outcome = worker::run(worker_options(&config, api), jobs_in, worker_status_in, drain);
+        let outcome = outcome.await;
+        // The worker has dropped the channel of jobs, so this ends with the last call.
+        let _ = calls.await;
+        background.cancel();
+        let _ = http.await;
+        engines.stop().await;
+        Ok(outcome?)
+    }
+}
+
+fn worker_options(config: &Config, api: LiveKitApi) -> WorkerOptions {
+    WorkerOptions {
+        api,
+        agent_name: config.livekit.agent_name.clone(),
+        participant_name: "Sawt".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        calls_max: config.livekit.calls_max,
+        cpu_max: CPU_MAX,
+        drain_max: std::time::Duration::from_secs(u64::from(config.livekit.drain_s)),
+    }
+}
+
+async fn announce(
+    mut status: watch::Receiver<WorkerStatus>,
+    ready: tokio::sync::oneshot::Sender<()>,
+) {
+    let registered = |status: &WorkerStatus| matches!(status.link, Link::Registered { .. });
+    if status.wait_for(registered).await.is_ok() {
+        let _ = ready.send(());
+    }
+}
