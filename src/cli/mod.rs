@@ -8,6 +8,8 @@ pub mod config;
 pub mod console;
 pub mod dev;
 pub mod doctor;
+#[cfg(feature = "microphone")]
+mod meter;
 pub mod models;
 mod progress;
 pub mod report;

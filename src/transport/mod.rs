@@ -4,6 +4,8 @@
 //! The transport also owns the call's clock, because a WAV call counts time in samples.
 
 pub mod livekit;
+#[cfg(feature = "microphone")]
+pub mod microphone;
 pub mod wav;
 
 use async_trait::async_trait;
