@@ -97,7 +97,10 @@ enum Command {
 /// # Errors
 /// What went wrong, and what to do next.
 pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
-    let store = Store::open(args.dir.or(config.models.dir));
+    let store = match args.dir {
+        Some(dir) => Store::open(Some(dir)),
+        None => Store::from_config(&config.models),
+    };
     let cancel = CancelFlag::default();
     match args.command {
         Command::Pull { names, keep_cache, accept_digest, pip, json } => {

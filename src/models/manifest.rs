@@ -342,6 +342,6 @@ pub fn is_model_name(name: &str) -> bool {
 }
 
 /// Whether a path stays inside the folder of its model.
-pub fn is_file_name(name: &str) -> bool {
+pub(super) fn is_file_name(name: &str) -> bool {
     name.len() <= 200 && name.split('/').all(is_model_name)
 }

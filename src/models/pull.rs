@@ -14,6 +14,7 @@ mod tests;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::ModelError;
 use super::cancel::CancelFlag;
@@ -339,11 +340,19 @@ impl Pull<'_> {
     fn progress(&self, total_bytes: Option<u64>) -> impl Fn(u64) + Send + Sync + use<> {
         let (events, model) = (Arc::clone(&self.options.events), self.spec.name.clone());
         let total_bytes = total_bytes.unwrap_or(0);
+        let next_bytes = AtomicU64::new(0);
         move |done_bytes| {
+            if done_bytes < next_bytes.load(Ordering::Relaxed) && done_bytes < total_bytes {
+                return; // every piece would be a flood of events
+            }
+            next_bytes.store(done_bytes + PROGRESS_EVERY_BYTES, Ordering::Relaxed);
             events(PullEvent::Progress { model: model.clone(), done_bytes, total_bytes });
         }
     }
 }
+
+/// How far a file gets between two [`PullEvent::Progress`].
+const PROGRESS_EVERY_BYTES: u64 = 4 << 20;
 
 /// Folder inside the staging folder for what a conversion reads.
 const INPUTS: &str = ".inputs";

@@ -14,8 +14,9 @@ use super::cancel::CancelFlag;
 use super::digest::{self, Fingerprint};
 use super::headers;
 use super::manifest::{Manifest, ModelKind, ModelSpec, is_file_name, is_model_name};
+use crate::config::ModelsConfig;
 
-/// Names the folder of weights; wins over the configuration.
+/// Names the folder of weights; wins over the configuration, not over an explicit `--dir`.
 pub const DIR_VARIABLE: &str = "SAWT_MODELS_DIR";
 const STAMP: &str = ".sawt.json";
 const STAMP_BYTES_MAX: u64 = 1 << 20;
@@ -177,6 +178,12 @@ impl Store {
         // Absolute, because a library is loaded by this path.
         let dir = std::path::absolute(&dir).unwrap_or(dir);
         Self { dir, manifest: Manifest::builtin() }
+    }
+
+    /// Opens the folder that the configuration names; `SAWT_MODELS_DIR` wins over it.
+    pub fn from_config(config: &ModelsConfig) -> Self {
+        let from_environment = std::env::var_os(DIR_VARIABLE).is_some_and(|dir| !dir.is_empty());
+        Self::open(if from_environment { None } else { config.dir.clone() })
     }
 
     /// The same with a manifest of one's own, for tests.

@@ -16,8 +16,12 @@ pub(super) fn check(
     specs: &[&ModelSpec],
     keep_cache: bool,
 ) -> Result<(), ModelError> {
-    let needed_bytes = needed_bytes(specs, keep_cache);
     let dir = store.dir();
+    // What an interrupted pull left takes its space already.
+    let kept: u64 = specs.iter().map(|spec| bytes_in(&store.staging_dir(&spec.name))).sum();
+    let needed_bytes = needed_bytes(specs, keep_cache)
+        .saturating_sub(kept)
+        .saturating_sub(bytes_in(&store.cache_dir()));
     let Some(available_bytes) = available_bytes(dir) else { return Ok(()) };
     if available_bytes < needed_bytes {
         return Err(ModelError::DiskFull { dir: dir.to_owned(), needed_bytes, available_bytes });
@@ -39,6 +43,12 @@ pub(super) fn needed_bytes(specs: &[&ModelSpec], keep_cache: bool) -> u64 {
         specs.iter().map(|spec| packages(spec) + inputs(spec)).max().unwrap_or(0)
     };
     kept + passing + SPARE_BYTES
+}
+
+/// Size of the files right in this folder; 0 if there is none.
+fn bytes_in(dir: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
+    entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|meta| meta.len()).sum()
 }
 
 /// Free space for us at the nearest folder that exists; none if the system will not say.
