@@ -18,7 +18,8 @@ fn models() -> Option<(PathBuf, PathBuf)> {
         || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".local/share/sawt/models"),
         PathBuf::from,
     );
-    let files = (root.join("onnxruntime/libonnxruntime.so"), root.join("silero-vad/silero_vad.onnx"));
+    let files =
+        (root.join("onnxruntime/libonnxruntime.so"), root.join("silero-vad/silero_vad.onnx"));
     if files.0.is_file() && files.1.is_file() {
         return Some(files);
     }
