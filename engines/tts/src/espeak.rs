@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -113,8 +114,9 @@ struct Functions {
     set_parameter: SetParameter,
     text_to_phonemes: TextToPhonemes,
     synth: Synth,
-    // Keeps the functions above valid. Never unloaded: espeak_Terminate would race other users.
-    _library: Library,
+    // Keeps the functions above valid. Never unloaded: the sound libraries behind espeak leave
+    // thread-local destructors behind, and threads that end later would run into freed code.
+    _library: ManuallyDrop<Library>,
 }
 
 static LOADED: AtomicBool = AtomicBool::new(false);
@@ -136,7 +138,7 @@ impl Espeak {
     }
 
     fn load_once(library: Option<&Path>, data: Option<&Path>) -> Result<Self, EspeakError> {
-        let library = open(library)?;
+        let library = ManuallyDrop::new(open(library)?);
         let initialize: Initialize = symbol(&library, "espeak_Initialize")?;
         let info: Info = symbol(&library, "espeak_Info")?;
         let set_synth_callback: SetSynthCallback = symbol(&library, "espeak_SetSynthCallback")?;

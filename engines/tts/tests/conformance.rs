@@ -84,7 +84,8 @@ async fn arabic_by_espeak_is_as_loud_as_english(engine: &Engine) {
 }
 
 async fn every_rate_gives_the_same_duration(engine: &Engine) {
-    // espeak's voice is deterministic, so durations can be compared to the millisecond.
+    // espeak's durations differ by one period of its voice (9 ms) from run to run; that our own
+    // resampling keeps every millisecond is shown in its unit tests.
     let at = |rate| SynthesizeRequest {
         sample_rate_hz: rate, ..arabic("مرحبا كيف حالك اليوم")
     };
@@ -92,7 +93,7 @@ async fn every_rate_gives_the_same_duration(engine: &Engine) {
     for rate in [8_000, 16_000, 22_050, 24_000, 48_000] {
         let heard = engine.say(at(rate)).await.unwrap();
         assert_eq!(heard.done.sample_rate_hz, rate);
-        assert!((heard.seconds() - own.seconds()).abs() < 0.001, "{rate}: {}", heard.seconds());
+        assert!((heard.seconds() - own.seconds()).abs() < 0.02, "{rate}: {}", heard.seconds());
         assert!((heard.speech_dbfs() - own.speech_dbfs()).abs() < 1.5, "{rate}");
     }
 }
@@ -235,7 +236,7 @@ async fn what_can_not_work_ends_with_code_78_and_the_next_step() {
         (with(good, "/nowhere/libonnxruntime.so"), "sawt models pull"),
         (with(good, good), "sawt models pull"),
         (vec![], "--voice"),
-        (vec!["--espeak-voice".into(), "klingon".into()], "klingon"),
+        (vec!["--espeak-voice".into(), "xx-none".into()], "xx-none"),
         (vec!["--espeak-voice".into(), "../x".into()], "no voice name"),
         (["--espeak-voice", "ar", "--espeak-voice", "ar"].map(str::to_owned).to_vec(), "once"),
         (

@@ -52,12 +52,23 @@ fn silero_finds_the_speech_and_only_the_speech() {
     let Some(model) = model() else { return };
     let clip = clip();
     let heard = scores(&mut SileroVad::new(model), &clip);
-    // The first and the last second (31 windows each) are silence. A wrong context gives no
-    // error, only scores near zero: the fraction pins it.
+    // The first and the last second (31 windows each) are silence; between them are also the
+    // pause of two sentences and the clip's own silent end: 0.79 is right.
     let speech = &heard[31..heard.len() - 31];
-    assert!(fraction(speech) > 0.85, "{}", fraction(speech));
+    assert!((fraction(speech) - 0.79).abs() < 0.05, "{}", fraction(speech));
     assert!(fraction(&heard[..29]) < 0.01, "{:?}", &heard[..31]);
     assert!(fraction(&heard[heard.len() - 20..]) < 0.01, "{:?}", &heard[heard.len() - 20..]);
+}
+
+#[test]
+fn without_the_context_of_the_window_before_speech_is_missed() {
+    let Some(model) = model() else { return };
+    let mut vad = SileroVad::new(model);
+    let windows = clip();
+    let windows = windows.chunks_exact(WINDOW_SAMPLES);
+    let heard: Vec<f32> = windows.map(|window| vad.score_without_context(window)).collect();
+    // No error tells of it; this is why the fraction above is pinned.
+    assert!(fraction(&heard) < 0.05, "{}", fraction(&heard));
 }
 
 #[test]
@@ -92,11 +103,18 @@ fn a_window_costs_a_small_part_of_its_32_ms() {
     let Some(model) = model() else { return };
     let mut vad = SileroVad::new(model);
     let clip = clip();
-    let started = Instant::now();
-    let windows = scores(&mut vad, &clip).len();
-    let each = started.elapsed() / windows as u32;
-    eprintln!("silero: {} us per window", each.as_micros());
-    assert!(each.as_millis() < 10, "{each:?}");
+    let mut each: Vec<_> = clip
+        .chunks_exact(WINDOW_SAMPLES)
+        .map(|window| {
+            let started = Instant::now();
+            vad.score(window).unwrap();
+            started.elapsed()
+        })
+        .collect();
+    each.sort();
+    let (least, median) = (each[0], each[each.len() / 2]);
+    eprintln!("silero: {} us least, {} us median", least.as_micros(), median.as_micros());
+    assert!(median.as_millis() < 10, "{median:?}");
 }
 
 #[test]

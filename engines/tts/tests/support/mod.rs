@@ -15,7 +15,7 @@ use tonic::transport::Channel;
 
 /// A file of the models folder; fails with the next step where it is missing, or returns `None`
 /// when SAWT_SKIP_MODEL_TESTS is set.
-pub fn model_file(relative: &str) -> Option<PathBuf> {
+pub(crate) fn model_file(relative: &str) -> Option<PathBuf> {
     let root = std::env::var_os("SAWT_MODELS_DIR").map_or_else(
         || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".local/share/sawt/models"),
         PathBuf::from,
@@ -33,29 +33,29 @@ pub fn model_file(relative: &str) -> Option<PathBuf> {
 }
 
 /// A running engine; ends with the test.
-pub struct Engine {
-    pub child: Child,
-    pub socket: PathBuf,
+pub(crate) struct Engine {
+    pub(crate) child: Child,
     channel: Channel,
     _dir: tempfile::TempDir,
 }
 
 /// One synthesis as heard.
 #[derive(Debug)]
-pub struct Heard {
-    pub pcm: Vec<i16>,
-    pub done: SynthesizeDone,
-    pub first_audio: Option<Duration>,
-    pub pieces: usize,
+pub(crate) struct Heard {
+    pub(crate) pcm: Vec<i16>,
+    pub(crate) done: SynthesizeDone,
+    #[allow(dead_code)] // read by the bench
+    pub(crate) first_audio: Option<Duration>,
+    pub(crate) pieces: usize,
 }
 
 impl Heard {
-    pub fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         self.pcm.len() as f64 / f64::from(self.done.sample_rate_hz)
     }
 
     /// RMS of 20 ms windows within 25 dB of the loudest, in dBFS.
-    pub fn speech_dbfs(&self) -> f64 {
+    pub(crate) fn speech_dbfs(&self) -> f64 {
         let window = self.done.sample_rate_hz as usize / 50;
         let power = |w: &[i16]| {
             w.iter().map(|&s| (f64::from(s) / 32768.0).powi(2)).sum::<f64>() / w.len() as f64
@@ -68,7 +68,7 @@ impl Heard {
 }
 
 /// Arguments for the engine with the `joe` voice and espeak's Arabic one.
-pub fn starter_args(threads: u32) -> Option<Vec<String>> {
+pub(crate) fn starter_args(threads: u32) -> Option<Vec<String>> {
     let voice = model_file("en_US-joe-medium/en_US-joe-medium.onnx")?;
     let runtime = model_file("onnxruntime/libonnxruntime.so")?;
     Some(
@@ -82,7 +82,7 @@ pub fn starter_args(threads: u32) -> Option<Vec<String>> {
 }
 
 /// A command for the engine binary.
-pub fn command(args: &[String], socket: &std::path::Path) -> Command {
+pub(crate) fn command(args: &[String], socket: &std::path::Path) -> Command {
     // SAWT_TTS_BINARY measures another build, e.g. a release one.
     let binary = std::env::var("SAWT_TTS_BINARY")
         .unwrap_or_else(|_| env!("CARGO_BIN_EXE_sawt-tts").to_owned());
@@ -93,7 +93,7 @@ pub fn command(args: &[String], socket: &std::path::Path) -> Command {
 }
 
 impl Engine {
-    pub async fn start(args: &[String]) -> Self {
+    pub(crate) async fn start(args: &[String]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("tts.sock");
         let mut child = command(args, &socket).spawn().unwrap();
@@ -104,23 +104,23 @@ impl Engine {
             assert!(Instant::now() < deadline, "engine did not start");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Self { child, socket, channel, _dir: dir }
+        Self { child, channel, _dir: dir }
     }
 
-    pub fn engine(&self) -> EngineClient<Channel> {
+    pub(crate) fn engine(&self) -> EngineClient<Channel> {
         EngineClient::new(self.channel.clone())
     }
 
-    pub fn tts(&self) -> TextToSpeechClient<Channel> {
+    pub(crate) fn tts(&self) -> TextToSpeechClient<Channel> {
         TextToSpeechClient::new(self.channel.clone())
     }
 
-    pub async fn say(&self, request: SynthesizeRequest) -> Result<Heard, Status> {
+    pub(crate) async fn say(&self, request: SynthesizeRequest) -> Result<Heard, Status> {
         hear(self.tts(), request).await
     }
 }
 
-pub async fn hear(
+pub(crate) async fn hear(
     mut tts: TextToSpeechClient<Channel>,
     request: SynthesizeRequest,
 ) -> Result<Heard, Status> {
@@ -144,10 +144,10 @@ pub async fn hear(
     panic!("the stream ended without `done`")
 }
 
-pub fn english(text: &str) -> SynthesizeRequest {
+pub(crate) fn english(text: &str) -> SynthesizeRequest {
     SynthesizeRequest { text: text.into(), language: "en".into(), ..Default::default() }
 }
 
-pub fn arabic(text: &str) -> SynthesizeRequest {
+pub(crate) fn arabic(text: &str) -> SynthesizeRequest {
     SynthesizeRequest { text: text.into(), language: "ar".into(), ..Default::default() }
 }
