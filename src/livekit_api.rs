@@ -16,8 +16,8 @@ mod url;
 
 pub use url::LiveKitUrl;
 
-/// Longest answer we read from the server.
-const ANSWER_BYTES_MAX: usize = 4 << 20;
+use crate::policy::server::{ServerAnswer, ServerClient, ServerError};
+
 /// A worker is asked within milliseconds, but the server *lists* its job only after it asked every
 /// node for workers, which takes 5 s once a minute (`CheckEnabledTimeout` in its agent client).
 const TAKEN_WAIT: Duration = Duration::from_secs(6);
@@ -33,7 +33,7 @@ pub struct LiveKitApi {
     url: LiveKitUrl,
     key: String,
     secret: String,
-    http: reqwest::Client,
+    http: ServerClient,
 }
 
 // The secret stays out of logs.
@@ -169,15 +169,10 @@ impl LiveKitApi {
         if key.is_empty() || secret.is_empty() {
             return Err(LiveKitApiError::NoKey);
         }
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(3))
-            .timeout(Duration::from_secs(10))
-            .build()
-            .map_err(|e| LiveKitApiError::Strange {
+        let http =
+            ServerClient::new(url.http_base()).map_err(|error| LiveKitApiError::Strange {
                 url: url.http_origin(),
-                problem: format!("no HTTP client: {e}"),
+                problem: format!("no HTTP client: {error}"),
             })?;
         Ok(Self { url, key: key.to_owned(), secret: secret.to_owned(), http })
     }
@@ -366,30 +361,19 @@ impl LiveKitApi {
         grants: VideoGrants,
         request: &impl Message,
     ) -> Result<Answer, LiveKitApiError> {
-        let unreachable = |e: reqwest::Error| LiveKitApiError::Unreachable {
-            url: self.url.http_origin(),
-            problem: root_cause(&e),
-        };
         let strange =
             |problem: String| LiveKitApiError::Strange { url: self.url.http_origin(), problem };
-        let mut response = self
-            .http
-            .post(format!("{}/twirp/livekit.{method}", self.url.http_base()))
-            .header("content-type", "application/protobuf")
-            .bearer_auth(self.own_token(grants)?)
-            .body(request.encode_to_vec())
-            .send()
-            .await
-            .map_err(unreachable)?;
-        let status = response.status();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(strange("an answer of more than 4 MiB".into()));
+        let path = format!("/twirp/livekit.{method}");
+        let token = self.own_token(grants)?;
+        let answer =
+            self.http.post(&path, "application/protobuf", &token, request.encode_to_vec()).await;
+        let ServerAnswer { status, body } = answer.map_err(|error| match error {
+            ServerError::Network(problem) => {
+                LiveKitApiError::Unreachable { url: self.url.http_origin(), problem }
             }
-            body.extend_from_slice(&chunk);
-        }
-        if status.is_success() {
+            ServerError::TooLarge => strange(error.to_string()),
+        })?;
+        if status == 200 {
             return Answer::decode(&body[..]).map_err(|e| strange(e.to_string()));
         }
         Err(match serde_json::from_slice::<TwirpError>(&body) {
@@ -398,9 +382,7 @@ impl LiveKitApi {
             }
             Ok(e) if e.code == "not_found" => LiveKitApiError::NotFound(e.msg),
             Ok(e) => LiveKitApiError::Refused { code: e.code, message: e.msg },
-            Err(_) if status == reqwest::StatusCode::UNAUTHORIZED => {
-                LiveKitApiError::KeyRefused(excerpt(&body))
-            }
+            Err(_) if status == 401 => LiveKitApiError::KeyRefused(excerpt(&body)),
             Err(_) => strange(format!("status {status}: {}", excerpt(&body))),
         })
     }
@@ -429,16 +411,6 @@ fn dispatch_from(dispatch: lk::AgentDispatch) -> Dispatch {
             agent_identity: job.state.unwrap_or_default().participant_identity,
         }),
     }
-}
-
-/// The innermost error says what happened ("connection refused"); the outer ones that a request
-/// was made.
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 /// The start of a text from the other side, safe for a log line.

@@ -41,12 +41,26 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     let mut c = Checker { loaded, errors: ConfigError::default() };
 
     c.that(is_livekit_url(&livekit.url), "livekit.url", URL_EXPECTED);
+    c.that(
+        livekit.public_url.is_empty() || is_livekit_url(&livekit.public_url),
+        "livekit.public_url",
+        URL_EXPECTED,
+    );
+    c.within_f("livekit.cpu_max", livekit.cpu_max, 0.05, 1.0);
     c.within("livekit.calls_max", livekit.calls_max, 1, 10_000);
     c.within("livekit.drain_s", livekit.drain_s, 0, 24 * 3600);
     c.that(
         http.bind == "localhost" || http.bind.parse::<IpAddr>().is_ok(),
         "http.bind",
         "not an IP address; use 127.0.0.1, or the address of one interface",
+    );
+
+    let origin = http.public_origin.as_str();
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    c.that(
+        origin.is_empty() || host.is_some_and(|host| !host.is_empty() && !host.contains('/')),
+        "http.public_origin",
+        "no origin; write it like https://voice.example.com, without a path",
     );
 
     c.that(!agent.languages.is_empty(), "agent.languages", "empty; name at least one, such as en");

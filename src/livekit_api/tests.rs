@@ -1,4 +1,4 @@
-//! Keys, addresses and answers of a LiveKit server that is not there.
+//! Tokens read back, and errors as an operator reads them. No server: tests/worker.rs has one.
 
 use ::livekit_api::access_token::TokenVerifier;
 

@@ -10,8 +10,6 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
 pub use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::worker::{Link, WorkerStatus};
-
 /// Gauge: calls that run, and places promised to LiveKit.
 pub const ACTIVE_JOBS: &str = "lk_agents_active_job_count";
 /// Gauge: load as LiveKit is told, 0..1.
@@ -113,10 +111,9 @@ fn describe() {
 }
 
 /// The worker's state.
-pub(crate) fn worker(status: &WorkerStatus) {
-    gauge!(ACTIVE_JOBS).set(f64::from(status.calls));
-    gauge!(WORKER_LOAD).set(f64::from(status.load));
-    let registered = matches!(status.link, Link::Registered { .. });
+pub(crate) fn worker(calls: u32, load: f32, registered: bool) {
+    gauge!(ACTIVE_JOBS).set(f64::from(calls));
+    gauge!(WORKER_LOAD).set(f64::from(load));
     gauge!(WORKER_REGISTERED).set(if registered { 1.0 } else { 0.0 });
 }
 

@@ -213,7 +213,8 @@ impl Connection {
         });
         if changed {
             debug!(status = ?new, "Worker status.");
-            crate::telemetry::metrics::worker(&new);
+            let registered = matches!(new.link, Link::Registered { .. });
+            crate::telemetry::metrics::worker(new.calls, new.load, registered);
         }
     }
 }

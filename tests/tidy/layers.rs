@@ -87,6 +87,7 @@ const FOREIGN: &[Foreign] = &[
             "src/worker/",
             "src/livekit_api/",
             "src/livekit_api.rs",
+            "src/lib.rs", // declares our module of that name
             "src/caller/",
         ],
         instead: "crate::transport, crate::worker or crate::livekit_api",
