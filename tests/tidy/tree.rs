@@ -6,13 +6,7 @@ use crate::source::{File, files, names, root};
 /// The only files with `unsafe`: one per foreign library.
 pub(crate) const FFI_FILES: &[&str] = &[
     "src/transport/livekit/ffi.rs",
-    "src/transport/livekit/sdk/ffi.rs",
-    "src/models/mmap.rs",
-    "src/supervisor/process.rs",
-    "engines/llm/src/ffi.rs",
-    "engines/protocol/src/parent.rs",
     "engines/stt/src/ffi.rs",
-    "engines/tts/src/espeak/ffi.rs",
     "engines/tts/src/espeak.rs",
 ];
 
