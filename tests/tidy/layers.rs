@@ -94,7 +94,8 @@ const FOREIGN: &[Foreign] = &[
     },
     Foreign {
         names: &["reqwest::Client", "reqwest::ClientBuilder", "reqwest::get", "reqwest::blocking"],
-        homes: &["src/policy/"],
+        // livekit_api speaks to the configured server only, through no proxy and no redirect.
+        homes: &["src/policy/", "src/livekit_api.rs"],
         instead: "the client of crate::policy, which refuses by default",
     },
     Foreign {
@@ -102,7 +103,7 @@ const FOREIGN: &[Foreign] = &[
         homes: &[
             "src/engines/vad/",
             "src/engines/turn_detector/",
-            "src/engines/onnx",
+            "src/engines/ort_env.rs",
             "engines/tts/",
             "engines/stt/",
         ],

@@ -1,3 +1,5 @@
+//! The loop with a model that is a script: who is served, what is sent, what a cancelled request leaves.
+
 use super::*;
 
 /// A model that counts: the next token is always the last one plus one, token 90 ends the turn,

@@ -1,3 +1,5 @@
+//! Batches step by step: who computes what, and what is reused.
+
 use super::*;
 
 const LIMITS: Limits = Limits {
