@@ -13,7 +13,7 @@
 //!
 //! Around the call: [`supervisor`] keeps the engine processes alive, [`models`] the weights,
 //! [`http`] serves the page and the API, [`policy`] decides what may leave the machine,
-//! [`telemetry`] counts and logs, [`config`] reads the operator's wishes, [`cli`] the command line.
+//! [`caller`] is a synthetic caller for tests and benchmarks, [`telemetry`] counts and logs, [`config`] reads the operator's wishes, [`cli`] the command line.
 
 pub mod cli;
 pub mod config;
@@ -27,6 +27,7 @@ pub mod transport;
 pub mod turn;
 pub mod worker;
 
+pub mod caller;
 pub mod http;
 pub mod livekit_api;
 pub mod models;
