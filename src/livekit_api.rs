@@ -21,7 +21,9 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// A worker is asked within milliseconds, but the server *lists* its job only after it asked every
 /// node for workers, which takes 5 s once a minute (`CheckEnabledTimeout` in its agent client).
 const TAKEN_WAIT: Duration = Duration::from_secs(6);
-const TAKEN_POLL: Duration = Duration::from_millis(150);
+const SEEN_POLL: Duration = Duration::from_millis(20);
+/// Every so many looks at home we look at the server.
+const SERVER_POLL: u32 = 10;
 /// Tokens that we make for ourselves guard one request.
 const OWN_TTL: Duration = Duration::from_secs(60);
 
@@ -106,7 +108,9 @@ pub struct Room {
 #[derive(Debug, thiserror::Error)]
 pub enum LiveKitApiError {
     /// `livekit.url` is no such thing.
-    #[error("livekit.url {url:?} {problem}; set it like ws://127.0.0.1:7880 or wss://livekit.example.com")]
+    #[error(
+        "livekit.url {url:?} {problem}; set it like ws://127.0.0.1:7880 or wss://livekit.example.com"
+    )]
     Url {
         /// As configured.
         url: String,
@@ -114,13 +118,17 @@ pub enum LiveKitApiError {
         problem: &'static str,
     },
     /// No key.
-    #[error("no LiveKit key; set LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or start `sawt dev`, which makes its own")]
+    #[error(
+        "no LiveKit key; set LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or start `sawt dev`, which makes its own"
+    )]
     NoKey,
     /// A token could not be signed.
     #[error("could not sign a LiveKit token: {0}")]
     Token(String),
     /// The key is unknown or the secret is another.
-    #[error("LiveKit refused the key ({0}); check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and this machine's clock")]
+    #[error(
+        "LiveKit refused the key ({0}); check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and this machine's clock"
+    )]
     KeyRefused(String),
     /// No answer.
     #[error("LiveKit does not answer at {url}: {problem}; is livekit-server running there?")]
@@ -252,25 +260,37 @@ impl LiveKitApi {
             self.call("AgentDispatchService/CreateDispatch", room_admin(room), &request).await?;
         let mut dispatch = dispatch_from(created);
         let deadline = tokio::time::Instant::now() + TAKEN_WAIT;
+        let mut looks = 0;
         while dispatch.taken.is_none() && tokio::time::Instant::now() < deadline {
-            tokio::time::sleep(TAKEN_POLL).await;
-            dispatch.taken = seen(&dispatch.id);
-            if dispatch.taken.is_none() {
-                let listed = self.dispatches(room).await?;
-                let found = listed.into_iter().find(|d| d.id == dispatch.id);
-                dispatch.taken = found.and_then(|d| d.taken);
-            }
-            if dispatch.taken.is_none() {
-                let now = self.agents(room, &agent.agent_name).await?;
-                dispatch.taken = now.into_iter().find(|identity| !before.contains(identity)).map(
-                    |agent_identity| Taken {
-                        job_id: agent_identity.strip_prefix("agent-").unwrap_or_default().into(),
-                        agent_identity,
-                    },
-                );
-            }
+            tokio::time::sleep(SEEN_POLL).await;
+            looks += 1;
+            dispatch.taken = match seen(&dispatch.id) {
+                None if looks % SERVER_POLL == 0 => {
+                    self.look_for(&dispatch.id, room, &agent.agent_name, &before).await?
+                }
+                taken => taken,
+            };
         }
         Ok(dispatch)
+    }
+
+    /// Whether LiveKit lists a job for the dispatch, or an agent came that was not there `before`.
+    async fn look_for(
+        &self,
+        dispatch_id: &str,
+        room: &str,
+        agent_name: &str,
+        before: &[String],
+    ) -> Result<Option<Taken>, LiveKitApiError> {
+        let listed = self.dispatches(room).await?.into_iter().find(|d| d.id == dispatch_id);
+        if let Some(taken) = listed.and_then(|d| d.taken) {
+            return Ok(Some(taken));
+        }
+        let now = self.agents(room, agent_name).await?;
+        Ok(now.into_iter().find(|identity| !before.contains(identity)).map(|agent_identity| {
+            let job_id = agent_identity.strip_prefix("agent-").unwrap_or_default().to_owned();
+            Taken { job_id, agent_identity }
+        }))
     }
 
     /// Identities of the agents of that name that are in a room.
@@ -290,8 +310,7 @@ impl LiveKitApi {
     /// # Errors
     /// LiveKit does not answer or knows no such room.
     pub async fn dispatches(&self, room: &str) -> Result<Vec<Dispatch>, LiveKitApiError> {
-        let request =
-            lk::ListAgentDispatchRequest { room: room.to_owned(), ..Default::default() };
+        let request = lk::ListAgentDispatchRequest { room: room.to_owned(), ..Default::default() };
         let answer: lk::ListAgentDispatchResponse =
             self.call("AgentDispatchService/ListDispatch", room_admin(room), &request).await?;
         Ok(answer.agent_dispatches.into_iter().map(dispatch_from).collect())
@@ -351,10 +370,8 @@ impl LiveKitApi {
             url: self.url.http_origin(),
             problem: root_cause(&e),
         };
-        let strange = |problem: String| LiveKitApiError::Strange {
-            url: self.url.http_origin(),
-            problem,
-        };
+        let strange =
+            |problem: String| LiveKitApiError::Strange { url: self.url.http_origin(), problem };
         let mut response = self
             .http
             .post(format!("{}/twirp/livekit.{method}", self.url.http_base()))

@@ -3,12 +3,17 @@
 //! Needs `livekit-server` (or Go's name for it, `server` in Go's bin folder). Without it these
 //! tests fail and say so; `SAWT_SKIP_LIVEKIT_TESTS=1` skips them.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test fails by panicking, and measures
+
 use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::Request;
+use sawt::http::{HttpOptions, HttpState, Parts, router};
 use sawt::livekit_api::{AgentRequest, LiveKitApi};
 use sawt::worker::{
     AcceptedJob, DrainOutcome, Link, WorkerError, WorkerOptions, WorkerStatus, job_channel, run,
@@ -17,6 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 const KEY: &str = "testkey";
 const SECRET: &str = "a-secret-of-at-least-32-characters";
@@ -301,4 +307,45 @@ async fn a_draining_worker_takes_no_call_and_finishes_its_own() {
     job.done.send(Ok(())).unwrap();
     let outcome = timeout(WAIT, worker.task).await.unwrap().unwrap().unwrap();
     assert_eq!(outcome, DrainOutcome { cut_short: 0 });
+}
+
+#[tokio::test]
+async fn a_dispatch_over_http_says_at_once_who_took_it_and_when_nobody_did() {
+    let Some(server) = Server::start().await else { return };
+    let api = server.api(SECRET);
+    let mut worker = Worker::start(api.clone(), 1);
+    worker.registered().await;
+    let options = HttpOptions {
+        api: api.clone(),
+        livekit_public_url: String::new(),
+        agent_name: "sawt".into(),
+        loopback: true,
+        public_origin: String::new(),
+        worker: worker.status.clone(),
+        parts: watch::channel(Parts::new()).1,
+    };
+    let router = router(HttpState::new(options, None).unwrap());
+    let post = |path: &'static str, body: &'static str| {
+        let request = Request::post(path).header("content-type", "application/json");
+        let answer = router.clone().oneshot(request.body(Body::from(body)).unwrap());
+        async move {
+            let (head, body) = answer.await.unwrap().into_parts();
+            let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+            let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            (head.status.as_u16(), json)
+        }
+    };
+    let began = std::time::Instant::now();
+    let (status, json) = post("/api/dispatch-agent", r#"{"room":"room-1"}"#).await;
+    println!("dispatch over HTTP answered in {:?}", began.elapsed());
+    assert_eq!((status, &json["accepted"]), (201, &true.into()), "{json}");
+    let job = worker.job().await;
+    assert_eq!(json["agent_identity"], job.identity.as_str());
+    assert_eq!(json["dispatch_id"], job.dispatch_id.as_str());
+
+    let (status, json) = post("/api/dispatch-agent", r#"{"room":"room-2"}"#).await;
+    assert_eq!(status, 503, "{json}");
+    let left = api.dispatches("room-2").await.unwrap();
+    assert!(left.iter().all(|d| d.agent_name != "sawt"), "taken back: {left:?}");
+    assert_eq!(post("/api/token", "{}").await.0, 201);
 }

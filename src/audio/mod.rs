@@ -1,6 +1,11 @@
 //! PCM: rates, frames, levels. Pure functions on samples; knows no device and no clock.
 
+mod resample;
+pub mod wav;
+
 use std::time::Duration;
+
+pub use resample::{ResampleError, resample};
 
 /// Rate at which callers are heard: what Silero and Whisper want.
 pub const CALLER_RATE_HZ: u32 = 16_000;

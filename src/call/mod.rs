@@ -1,1 +1,17 @@
 //! One task per call: feeds the turn machine, does what it says.
+//!
+//! [`run`] owns the transport and the machine. Transcriptions and replies run as tasks of their
+//! own and report over one bounded channel, so that a slow engine never stops the audio.
+
+mod driver;
+mod language;
+mod listening;
+mod playout;
+mod replying;
+mod report;
+mod speech_gate;
+#[cfg(test)]
+mod tests;
+
+pub use driver::{CallSetup, Engines, VadFactory, run};
+pub use report::{CallEvent, CallReport, TurnReport, TurnTiming};

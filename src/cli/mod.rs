@@ -1,4 +1,4 @@
-//! The command line: one file per subcommand.
+//! The command line: one file per subcommand, and [`report`] for how an error is told.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // printing is what a command line is for
 
@@ -9,11 +9,13 @@ pub mod console;
 pub mod dev;
 pub mod doctor;
 pub mod models;
+mod progress;
+pub mod report;
 pub mod say;
 pub mod serve;
 pub mod transcribe;
 
-use crate::config::Config;
+use crate::config::{Config, Flags, Sources};
 
 /// A self-hosted, offline voice agent for LiveKit rooms.
 #[derive(Debug, clap::Parser)]
@@ -22,6 +24,9 @@ pub struct Cli {
     /// What to do
     #[command(subcommand)]
     pub command: Command,
+    /// Where settings come from
+    #[command(flatten)]
+    pub flags: Flags,
 }
 
 /// The subcommands.
@@ -49,11 +54,28 @@ pub enum Command {
     Config(config::Args),
 }
 
-/// Runs one command.
+/// Loads the configuration and runs the command.
 ///
 /// # Errors
 /// What went wrong, and what to do next.
-pub async fn run(command: Command, config: Config) -> anyhow::Result<()> {
+pub async fn run(cli: Cli) -> anyhow::Result<()> {
+    let Cli { command, flags } = cli;
+    let sources = Sources::of_this_process(&flags);
+    let command = match command {
+        // It tells where settings come from, and explains those that cannot be loaded.
+        Command::Config(args) => return config::run(&args, &sources),
+        command => command,
+    };
+    let config = sources.load()?.config;
+    crate::telemetry::init(&config.log)?;
+    run_command(command, config).await
+}
+
+/// Runs one command with a configuration that is already there.
+///
+/// # Errors
+/// What went wrong, and what to do next.
+pub async fn run_command(command: Command, config: Config) -> anyhow::Result<()> {
     match command {
         Command::Dev(args) => dev::run(args, config).await,
         Command::Serve(args) => serve::run(args, config).await,
@@ -64,6 +86,6 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Chat(args) => chat::run(args, config).await,
         Command::Models(args) => models::run(args, config).await,
         Command::Doctor(args) => doctor::run(args, config).await,
-        Command::Config(args) => config::run(args, config).await,
+        Command::Config(args) => config::run(&args, &Sources::default()),
     }
 }

@@ -1,15 +1,118 @@
 //! `sawt say`: speak a text into a WAV file.
 
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use futures::StreamExt as _;
+
+use super::progress::Waiting;
+use crate::audio;
 use crate::config::Config;
+use crate::engines::RunningEngines;
+use crate::engines::tts::{Synthesis, SynthesisStats, Synthesized, TextToSpeech as _};
+use crate::speech::{language_of, speakable};
+use crate::supervisor::EngineKind;
+
+/// Longest text: what a voice reads in an hour.
+const TEXT_BYTES_MAX: u64 = 64 * 1024;
 
 /// Speak a text into a WAV file.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Examples:
+  sawt say 'Hello, how can I help you?' -o hello.wav
+  sawt say 'مرحبا بك' -o marhaba.wav
+  echo 'A longer text.' | sawt say - -o long.wav --voice en_US-joe-medium --rate 16000")]
+pub struct Args {
+    /// What to say; `-` reads it from standard input
+    text: String,
+    /// WAV file to write
+    #[arg(short, long, value_name = "FILE", default_value = "say.wav")]
+    output: PathBuf,
+    /// Voice to use [default: by the text's language, as configured]
+    #[arg(long)]
+    voice: Option<String>,
+    /// Pace: 1 is the voice's own, 0.5 to 2
+    #[arg(long, default_value_t = 1.0)]
+    speed: f32,
+    /// Rate of the file in Hz [default: as configured]
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(8_000..=48_000))]
+    rate: Option<u32>,
+    /// Silence before the speech, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=60_000))]
+    lead_in: u32,
+    /// Print what was done as JSON
+    #[arg(long)]
+    json: bool,
+}
 
 /// Runs the command.
 ///
 /// # Errors
 /// What went wrong, and what to do next.
-pub async fn run(_args: Args, _config: Config) -> anyhow::Result<()> {
-    anyhow::bail!("this command is not built yet")
+pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
+    let text = speakable(&text_of(&args.text)?);
+    if text.is_empty() {
+        bail!("there is nothing to say in the text; give words in Arabic or English");
+    }
+    let rate_hz = args.rate.unwrap_or(config.tts.output_sample_rate_hz);
+    let engines = RunningEngines::start(&config, &[EngineKind::Tts])?;
+    let waiting = Waiting::start("Loading the voice");
+    engines.ready().await?;
+    waiting.done();
+    let Some(tts) = engines.tts() else { bail!("the voice engine was not started") };
+
+    let language = language_of(&text, &config.agent.languages).to_owned();
+    let voice = match &args.voice {
+        Some(voice) => voice.clone(),
+        None => config.voice_for(&language).to_owned(),
+    };
+    let request =
+        Synthesis { text, voice, language, speed: args.speed, sample_rate_hz: rate_hz };
+    let mut pcm = vec![0; audio::samples_in(Duration::from_millis(u64::from(args.lead_in)), rate_hz) as usize];
+    let lead_in = pcm.len();
+    let mut stats = SynthesisStats::default();
+    let mut pieces = tts.synthesize(request);
+    while let Some(piece) = pieces.next().await {
+        match piece? {
+            Synthesized::Audio(chunk) => pcm.extend(chunk),
+            Synthesized::Done(done) => stats = done,
+        }
+    }
+    engines.stop().await;
+    if pcm.len() == lead_in {
+        bail!("the voice {} made no sound of this text; try another --voice", stats.voice);
+    }
+    audio::wav::write(&args.output, rate_hz, &[&pcm])?;
+    let seconds = audio::duration_of(pcm.len() as u64, rate_hz).as_secs_f64();
+    if args.json {
+        println!(
+            "{}",
+            serde_json::json!({
+                "file": args.output, "seconds": seconds, "sample_rate_hz": rate_hz,
+                "voice": stats.voice, "first_audio_ms": stats.first_audio_ms,
+            })
+        );
+    } else {
+        println!(
+            "{}: {seconds:.2} s by {}, first audio after {} ms",
+            args.output.display(),
+            stats.voice,
+            stats.first_audio_ms
+        );
+    }
+    Ok(())
+}
+
+fn text_of(text: &str) -> anyhow::Result<String> {
+    if text != "-" {
+        return Ok(text.to_owned());
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin().take(TEXT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > TEXT_BYTES_MAX {
+        bail!("the text is longer than {} KiB; say it in parts", TEXT_BYTES_MAX / 1024);
+    }
+    String::from_utf8(bytes).context("the text on standard input is not UTF-8")
 }

@@ -1,15 +1,128 @@
 //! `sawt transcribe`: write down what a WAV file says.
 
-use crate::config::Config;
+use std::path::PathBuf;
 
-/// Write down what a WAV file says.
+use anyhow::bail;
+
+use super::progress::Waiting;
+use crate::audio::{self, CALLER_RATE_HZ};
+use crate::config::Config;
+use crate::engines::RunningEngines;
+use crate::engines::stt::{SpeechToText as _, Transcript, Utterance};
+use crate::supervisor::EngineKind;
+
+/// A piece of a long file: what one transcription takes, with room for the cut.
+const PIECE_SAMPLES: usize = 28 * CALLER_RATE_HZ as usize;
+
+/// Where a long file may be cut: the quietest place within the last seconds of a piece.
+const CUT_WITHIN_SAMPLES: usize = 6 * CALLER_RATE_HZ as usize;
+
+/// Write down what WAV files say.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Examples:
+  sawt transcribe question.wav
+  sawt transcribe --language ar call-1.wav call-2.wav --json")]
+pub struct Args {
+    /// WAV files of any rate
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Language spoken, e.g. ar; may be given several times [default: as configured]
+    #[arg(long)]
+    language: Vec<String>,
+    /// One JSON object per file
+    #[arg(long)]
+    json: bool,
+}
 
 /// Runs the command.
 ///
 /// # Errors
 /// What went wrong, and what to do next.
-pub async fn run(_args: Args, _config: Config) -> anyhow::Result<()> {
-    anyhow::bail!("this command is not built yet")
+pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
+    let clips: Vec<Vec<i16>> = args
+        .files
+        .iter()
+        .map(|file| audio::wav::read(file, CALLER_RATE_HZ))
+        .collect::<Result<_, _>>()?;
+    let engines = RunningEngines::start(&config, &[EngineKind::Stt])?;
+    let waiting = Waiting::start("Loading the speech model");
+    engines.ready().await?;
+    waiting.done();
+    let Some(stt) = engines.stt() else { bail!("the speech engine was not started") };
+    let languages =
+        if args.language.is_empty() { config.agent.languages.clone() } else { args.language };
+    for (file, pcm) in args.files.iter().zip(clips) {
+        let mut pieces = Vec::new();
+        for piece in pieces_of(&pcm) {
+            let request = Utterance {
+                pcm: piece.to_vec(),
+                languages: languages.clone(),
+                prompt: config.stt.prompt.clone(),
+                partial: false,
+            };
+            pieces.push(stt.transcribe(request).await?);
+        }
+        let file = file.display();
+        print_result(&file.to_string(), &pieces, args.json);
+    }
+    engines.stop().await;
+    Ok(())
+}
+
+fn print_result(file: &str, pieces: &[Transcript], json: bool) {
+    let text = pieces.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(" ");
+    if json {
+        let pieces: Vec<_> = pieces
+            .iter()
+            .map(|p| {
+                serde_json::json!({
+                    "text": p.text, "language": p.language, "confidence": p.confidence,
+                    "inference_ms": p.inference_ms,
+                })
+            })
+            .collect();
+        println!("{}", serde_json::json!({ "file": file, "text": text.trim(), "pieces": pieces }));
+    } else {
+        println!("{}", text.trim());
+    }
+}
+
+/// `pcm` in pieces of at most [`PIECE_SAMPLES`], cut where it is quiet.
+fn pieces_of(mut pcm: &[i16]) -> Vec<&[i16]> {
+    let mut pieces = Vec::new();
+    while pcm.len() > PIECE_SAMPLES {
+        let (piece, rest) = pcm.split_at(quietest(pcm));
+        pieces.push(piece);
+        pcm = rest;
+    }
+    pieces.push(pcm);
+    pieces
+}
+
+fn quietest(pcm: &[i16]) -> usize {
+    let window = CALLER_RATE_HZ as usize / 10;
+    let first = PIECE_SAMPLES - CUT_WITHIN_SAMPLES;
+    (first..PIECE_SAMPLES - window)
+        .step_by(window / 2)
+        .min_by(|a, b| {
+            let loudness = |at: usize| audio::rms(&pcm[at..at + window]);
+            loudness(*a).total_cmp(&loudness(*b))
+        })
+        .map_or(PIECE_SAMPLES, |at| at + window / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_file_is_cut_where_it_is_quiet_and_nothing_is_lost() {
+        let second = CALLER_RATE_HZ as usize;
+        let mut pcm = vec![8_000; 60 * second];
+        pcm[25 * second..26 * second].fill(0);
+        let pieces = pieces_of(&pcm);
+        assert!((25 * second..26 * second).contains(&pieces[0].len()), "{}", pieces[0].len());
+        assert!(pieces.iter().all(|p| p.len() <= PIECE_SAMPLES));
+        assert_eq!(pieces.iter().map(|p| p.len()).sum::<usize>(), pcm.len());
+    }
 }

@@ -2,6 +2,7 @@
 //! `sawt config schema` prints.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -38,7 +39,7 @@ pub struct Config {
 }
 
 /// `[livekit]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LiveKitConfig {
     /// Address of livekit-server, ws:// or wss:// (http and https are understood).
@@ -49,8 +50,13 @@ pub struct LiveKitConfig {
     pub api_secret: String,
     /// Name by which the agent is dispatched. Empty: joins every new room by itself.
     pub agent_name: String,
+    /// Address of livekit-server as browsers reach it, where that is another one. Empty: `url`.
+    pub public_url: String,
     /// Most calls at once; the worker refuses more.
     pub calls_max: u32,
+    /// Share of the processor, 0..1, averaged over 2.5 s, at which calls are refused. 1: only
+    /// `calls_max` counts.
+    pub cpu_max: f32,
     /// Seconds that running calls may take to finish after SIGTERM.
     pub drain_s: u32,
 }
@@ -62,9 +68,23 @@ impl Default for LiveKitConfig {
             api_key: String::new(),
             api_secret: String::new(),
             agent_name: "sawt".into(),
+            public_url: String::new(),
             calls_max: 4,
+            cpu_max: 1.0,
             drain_s: 3600,
         }
+    }
+}
+
+impl fmt::Debug for LiveKitConfig {
+    /// Without the key and the secret: what is logged is read by many.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveKitConfig")
+            .field("url", &self.url)
+            .field("agent_name", &self.agent_name)
+            .field("calls_max", &self.calls_max)
+            .field("drain_s", &self.drain_s)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,11 +96,14 @@ pub struct HttpConfig {
     pub bind: String,
     /// Port of the page and the API; 0 picks a free one.
     pub port: u16,
+    /// Origin under which people open the page when a proxy stands in front, like
+    /// https://voice.example.com. Empty: the address above.
+    pub public_origin: String,
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { bind: "127.0.0.1".into(), port: 8080 }
+        Self { bind: "127.0.0.1".into(), port: 8080, public_origin: String::new() }
     }
 }
 
@@ -282,7 +305,7 @@ pub struct EnginesConfig {
 }
 
 /// `[fallback]`
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FallbackConfig {
     /// Let a remote service speak when the local voice can not. Off: nothing leaves.
@@ -295,6 +318,16 @@ pub struct FallbackConfig {
     pub elevenlabs_api_key: String,
     /// Voice at ElevenLabs.
     pub elevenlabs_voice_id: String,
+}
+
+impl fmt::Debug for FallbackConfig {
+    /// Without the keys: what is logged is read by many.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FallbackConfig")
+            .field("tts_enabled", &self.tts_enabled)
+            .field("tts_service", &self.tts_service)
+            .finish_non_exhaustive()
+    }
 }
 
 /// `[log]`
@@ -312,5 +345,16 @@ pub struct LogConfig {
 impl Default for LogConfig {
     fn default() -> Self {
         Self { filter: "info".into(), format: "text".into(), words: false }
+    }
+}
+
+impl Config {
+    /// The voice that speaks `language`.
+    pub fn voice_for(&self, language: &str) -> &str {
+        let tts = &self.tts;
+        if !tts.voice.is_empty() {
+            return &tts.voice;
+        }
+        tts.voice_map.get(language).unwrap_or(&tts.voice_default)
     }
 }

@@ -2,11 +2,16 @@
 //! them: `local` is a gRPC client of an engine process, `scripted` a fake for fast tests.
 
 pub mod llm;
+mod rpc;
+mod running;
+pub mod ort_env;
 pub mod stt;
 pub mod tts;
 pub mod vad;
 
 use std::time::Duration;
+
+pub use running::{RunningEngines, StartError};
 
 /// Why an engine did not answer. Ends with what the operator can do where there is something.
 #[derive(Debug, Clone, thiserror::Error)]

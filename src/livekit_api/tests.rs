@@ -1,3 +1,5 @@
+//! Keys, addresses and answers of a LiveKit server that is not there.
+
 use ::livekit_api::access_token::TokenVerifier;
 
 use super::*;

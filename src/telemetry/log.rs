@@ -10,7 +10,9 @@ use crate::config::LogConfig;
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// `log.filter` is no filter.
-    #[error("log.filter {filter:?} is not a filter ({problem}); try \"info\" or \"info,sawt=debug\"")]
+    #[error(
+        "log.filter {filter:?} is not a filter ({problem}); try \"info\" or \"info,sawt=debug\""
+    )]
     Filter {
         /// As configured.
         filter: String,
@@ -30,10 +32,8 @@ pub enum LogError {
 /// # Errors
 /// A setting that does not fit, or a second call.
 pub fn init(config: &LogConfig) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(&config.filter).map_err(|e| LogError::Filter {
-        filter: config.filter.clone(),
-        problem: e.to_string(),
-    })?;
+    let filter = EnvFilter::try_new(&config.filter)
+        .map_err(|e| LogError::Filter { filter: config.filter.clone(), problem: e.to_string() })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let result = match config.format.as_str() {
         "text" => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),

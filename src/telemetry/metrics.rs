@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
 pub use metrics_exporter_prometheus::PrometheusHandle;
@@ -32,9 +34,8 @@ pub const ENGINE_READY: &str = "sawt_engine_ready";
 pub const HTTP_ANSWERS: &str = "sawt_http_answers_total";
 
 /// Upper bounds, in seconds, where conversations are decided: tenths around one second.
-const TURN_BUCKETS: [f64; 16] = [
-    0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0, 4.0, 10.0,
-];
+const TURN_BUCKETS: [f64; 16] =
+    [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0, 4.0, 10.0];
 
 /// The parts of a turn's latency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! The transport also owns the call's clock, because a WAV call counts time in samples.
 
 pub mod livekit;
+pub mod wav;
 
 use async_trait::async_trait;
 

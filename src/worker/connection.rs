@@ -27,7 +27,7 @@ use super::status::{Link, WorkerStatus};
 use super::{AcceptedJob, DrainOutcome};
 use crate::livekit_api::{LiveKitApi, excerpt};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+type Socket = Box<WebSocketStream<MaybeTlsStream<TcpStream>>>;
 type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Lost>> + Send>>;
 type JobEnd = Pin<Box<dyn Future<Output = (String, Result<(), String>)> + Send>>;
 
@@ -293,7 +293,7 @@ async fn open(api: LiveKitApi) -> Result<Socket, Lost> {
         .max_frame_size(Some(MESSAGE_BYTES_MAX));
     let connecting = connect_async_with_config(request, Some(config), true);
     match timeout(CONNECT_WAIT, connecting).await {
-        Ok(Ok((socket, _))) => Ok(socket),
+        Ok(Ok((socket, _))) => Ok(Box::new(socket)),
         Ok(Err(error)) => Err(explain(&api, error)),
         Err(_) => Err(broken(format!("LiveKit at {} does not answer", api.url().ws_base()))),
     }
@@ -302,9 +302,9 @@ async fn open(api: LiveKitApi) -> Result<Socket, Lost> {
 fn explain(api: &LiveKitApi, error: WsError) -> Lost {
     let url = api.url().ws_base();
     match error {
-        WsError::Io(e) if e.kind() == ErrorKind::ConnectionRefused => Lost::NobodyThere(format!(
-            "nobody listens at {url}; is livekit-server running there?"
-        )),
+        WsError::Io(e) if e.kind() == ErrorKind::ConnectionRefused => {
+            Lost::NobodyThere(format!("nobody listens at {url}; is livekit-server running there?"))
+        }
         WsError::Http(response) if response.status().as_u16() == 401 => {
             let says = response.body().as_deref().map(excerpt).unwrap_or_default();
             Lost::KeyRefused(format!(

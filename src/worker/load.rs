@@ -27,16 +27,16 @@ impl CpuMeter {
     }
 
     fn add(&mut self, stat: &str) -> f32 {
-        if let Some(now) = parse(stat) {
-            if let Some(last) = self.last.replace(now) {
-                let total = now.total.saturating_sub(last.total);
-                let busy = now.busy.saturating_sub(last.busy);
-                if total > 0 {
-                    if self.shares.len() == SAMPLES {
-                        self.shares.pop_front();
-                    }
-                    self.shares.push_back((busy as f32 / total as f32).clamp(0.0, 1.0));
+        if let Some(now) = parse(stat)
+            && let Some(last) = self.last.replace(now)
+        {
+            let total = now.total.saturating_sub(last.total);
+            let busy = now.busy.saturating_sub(last.busy);
+            if total > 0 {
+                if self.shares.len() == SAMPLES {
+                    self.shares.pop_front();
                 }
+                self.shares.push_back((busy as f32 / total as f32).clamp(0.0, 1.0));
             }
         }
         if self.shares.is_empty() {

@@ -115,8 +115,7 @@ pub async fn run(
         drain_max: options.drain_max,
     });
     let log = tokio::spawn(connection::log_link(status.subscribe()));
-    let connection =
-        connection::Connection { api: options.api, session, jobs, status, drain };
+    let connection = connection::Connection { api: options.api, session, jobs, status, drain };
     let outcome = connection.run().await;
     log.abort();
     Ok(outcome)

@@ -140,7 +140,8 @@ pub(super) fn encode(message: &ToServer) -> Vec<u8> {
             ..Default::default()
         }),
         ToServer::Status { full, load, calls } => {
-            let status = if *full { lk::WorkerStatus::WsFull } else { lk::WorkerStatus::WsAvailable };
+            let status =
+                if *full { lk::WorkerStatus::WsFull } else { lk::WorkerStatus::WsAvailable };
             Message::UpdateWorker(lk::UpdateWorkerStatus {
                 status: Some(status as i32),
                 load: *load,
@@ -200,11 +201,9 @@ pub(super) mod server_side {
                 agent_name: a.participant_attributes.get("lk.agent.name")?.clone(),
             },
             Message::Availability(a) if !a.terminate => ToServer::Decline { job_id: a.job_id },
-            Message::UpdateWorker(u) => ToServer::Status {
-                full: u.status? == full,
-                load: u.load,
-                calls: u.job_count,
-            },
+            Message::UpdateWorker(u) => {
+                ToServer::Status { full: u.status? == full, load: u.load, calls: u.job_count }
+            }
             Message::UpdateJob(u) => ToServer::Job {
                 job_id: u.job_id,
                 state: match u.status {

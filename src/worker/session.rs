@@ -115,7 +115,9 @@ struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Accepted, assignment awaited.
-    Reserved { until: Time },
+    Reserved {
+        until: Time,
+    },
     Running,
 }
 

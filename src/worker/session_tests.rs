@@ -460,23 +460,32 @@ fn a_silent_server_is_left() {
 #[test]
 fn hostile_frames_end_in_a_new_connection() {
     let malformed = "10ms malformed\n".repeat(20);
-    check(&format!("0ms tick\n0ms connected\n0ms registered\n{malformed}"), expect![[r#"
+    check(
+        &format!("0ms tick\n0ms connected\n0ms registered\n{malformed}"),
+        expect![[r#"
         0ms connect
         0ms register
         0ms say free, load 0.00, calls 0
         10ms disconnect: too many unreadable frames
-    "#]]);
-    check("0ms tick\n0ms connected\n1ms offer J1\n2ms registered", expect![[r#"
+    "#]],
+    );
+    check(
+        "0ms tick\n0ms connected\n1ms offer J1\n2ms registered",
+        expect![[r#"
         0ms connect
         0ms register
         1ms disconnect: the first message must be `register`
-    "#]]);
-    check("0ms tick\n0ms connected\n1ms registered\n2ms goaway\n3ms offer J1", expect![[r#"
+    "#]],
+    );
+    check(
+        "0ms tick\n0ms connected\n1ms registered\n2ms goaway\n3ms offer J1",
+        expect![[r#"
         0ms connect
         0ms register
         1ms say free, load 0.00, calls 0
         2ms disconnect: the server is going down
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -525,7 +534,9 @@ fn drain_ends_calls_at_its_deadline() {
         "0ms tick\n0ms connected\n0ms registered\n10ms offer J1\n20ms assign J1\n\
          30ms offer J2\n40ms assign J2\n100ms drain\n{heard}69500ms ended J1\n80000ms tick"
     );
-    check(&script, expect![[r#"
+    check(
+        &script,
+        expect![[r#"
         0ms connect
         0ms register
         0ms say free, load 0.00, calls 0
@@ -543,15 +554,19 @@ fn drain_ends_calls_at_its_deadline() {
         69500ms job J1 Success
         69500ms say full, load 1.00, calls 1
         70100ms finished, 2 cut short
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn drain_without_calls_or_connection_ends_at_once() {
-    check("0ms tick\n10ms refused\n20ms drain", expect![[r#"
+    check(
+        "0ms tick\n10ms refused\n20ms drain",
+        expect![[r#"
         0ms connect
         20ms finished, 0 cut short
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -563,21 +578,28 @@ fn a_busy_processor_refuses_calls_only_where_the_operator_says_so() {
         10ms cpu 0.95
         2600ms offer J1
     ";
-    check(script, expect![[r#"
+    check(
+        script,
+        expect![[r#"
         0ms connect
         0ms register
         0ms say free, load 0.00, calls 0
         2500ms say free, load 0.66, calls 0
         2600ms accept J1
         2600ms say free, load 0.66, calls 1
-    "#]]);
-    check_with(Rules { cpu_max: 0.9, ..rules() }, script, expect![[r#"
+    "#]],
+    );
+    check_with(
+        Rules { cpu_max: 0.9, ..rules() },
+        script,
+        expect![[r#"
         0ms connect
         0ms register
         0ms say free, load 0.00, calls 0
         10ms say full, load 0.70, calls 0
         2600ms decline J1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

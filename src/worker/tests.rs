@@ -102,7 +102,12 @@ impl Peer {
 }
 
 fn offer(job_id: &str) -> Offer {
-    Offer { job_id: job_id.into(), dispatch_id: "AD".into(), room: "room".into(), metadata: "m".into() }
+    Offer {
+        job_id: job_id.into(),
+        dispatch_id: "AD".into(),
+        room: "room".into(),
+        metadata: "m".into(),
+    }
 }
 
 fn assigned(job_id: &str) -> FromServer {

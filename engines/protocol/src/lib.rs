@@ -11,6 +11,8 @@ pub mod v1 {
 
 pub mod client;
 pub mod server;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 /// Largest message either side accepts. The biggest legal one is 30 s of 16 kHz PCM (960 KB).
 pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;

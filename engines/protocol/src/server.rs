@@ -4,10 +4,10 @@
 //! engine that works. It ends when its parent does: the supervisor holds the other end of its
 //! standard input and never writes to it.
 
+use std::io::Read;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use tokio::io::AsyncReadExt;
 use tokio::net::UnixListener;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::server::Router;
@@ -29,10 +29,11 @@ pub struct EngineArgs {
 /// Exit code for a model or setting that no restart can mend (EX_CONFIG).
 pub const EXIT_CONFIG: i32 = 78;
 
-/// Logs to standard error; `SAWT_LOG` sets the filter (default `info`).
+/// Logs to standard error; `SAWT_LOG` sets the filter (default `info`, and of llama.cpp, which
+/// tells much about every model, warnings only).
 pub fn init_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SAWT_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,llama-cpp-2=warn"));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -45,10 +46,11 @@ pub fn init_logging() {
 /// # Errors
 /// When the socket can not be made, or serving fails.
 pub async fn serve(args: &EngineArgs, router: Router) -> Result<()> {
+    forbid_core_dumps();
     let listener = bind(&args.socket)?;
     tracing::info!(socket = %args.socket.display(), "Engine ready.");
     let served = router
-        .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop_signal(args.lifeline))
+        .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop_signal(args))
         .await;
     let _ = std::fs::remove_file(&args.socket);
     served.context("serving the engine socket failed")
@@ -68,23 +70,33 @@ fn bind(socket: &PathBuf) -> Result<UnixListener> {
     Ok(listener)
 }
 
-async fn stop_signal(lifeline: bool) {
+/// A core file would hold what callers said.
+fn forbid_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "Core dumps stay on.");
+    }
+}
+
+async fn stop_signal(args: &EngineArgs) {
     use tokio::signal::unix::{SignalKind, signal};
-    let parent_gone = async {
-        if !lifeline {
-            return std::future::pending().await;
-        }
-        let mut stdin = tokio::io::stdin();
-        let mut byte = [0_u8; 64];
-        // Zero bytes or an error is the end of the pipe; anything written is ignored.
-        while matches!(stdin.read(&mut byte).await, Ok(n) if n > 0) {}
-        // The runtime would wait for running inferences; nobody is left to hear them.
-        tracing::warn!("Parent is gone; ending.");
-        std::process::exit(0)
-    };
+    if args.lifeline {
+        let socket = args.socket.clone();
+        // A plain thread: a read on the runtime's threads would hold back every clean exit.
+        std::thread::spawn(move || {
+            let mut stdin = std::io::stdin();
+            let mut bytes = [0_u8; 64];
+            // Zero bytes or an error is the end of the pipe; anything written is ignored.
+            while matches!(stdin.read(&mut bytes), Ok(n) if n > 0) {}
+            // The runtime would wait for running inferences; nobody is left to hear them.
+            tracing::warn!("Parent is gone; ending.");
+            let _ = std::fs::remove_file(&socket);
+            std::process::exit(0)
+        });
+    }
     let mut term = signal(SignalKind::terminate()).expect("signal handlers can be installed");
     tokio::select! {
-        () = parent_gone => {}
         _ = term.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }

@@ -1,6 +1,12 @@
 //! Language model.
 
+mod local;
+mod scripted;
+
 use futures::stream::BoxStream;
+
+pub use local::LocalLlm;
+pub use scripted::ScriptedLlm;
 
 use super::EngineError;
 

@@ -1,6 +1,12 @@
 //! Speech to text.
 
+mod local;
+mod scripted;
+
 use async_trait::async_trait;
+
+pub use local::LocalStt;
+pub use scripted::ScriptedStt;
 
 use super::EngineError;
 

@@ -1,6 +1,12 @@
 //! Text to speech.
 
+mod local;
+mod scripted;
+
 use futures::stream::BoxStream;
+
+pub use local::LocalTts;
+pub use scripted::ScriptedTts;
 
 use super::EngineError;
 

@@ -1,5 +1,9 @@
 //! Voice activity: how likely each 32 ms window is speech. Acoustic only; who may speak is
-//! decided in [`crate::turn`].
+//! decided in [`crate::turn`]. Silero by default, loudness as its fallback, a script in tests.
+
+pub mod energy;
+pub mod scripted;
+pub mod silero;
 
 /// Samples of one window at [`crate::audio::CALLER_RATE_HZ`]: what Silero was trained on.
 pub const WINDOW_SAMPLES: usize = 512;
@@ -12,3 +16,6 @@ pub trait VoiceActivity: Send {
     /// When the model fails; the call goes on with the energy fallback.
     fn score(&mut self, window: &[i16]) -> Result<f32, super::EngineError>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,295 @@
+//! The voices this process offers: loaded, warmed up, brought to one loudness, and chosen from.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sawt_engine_protocol::v1::{SynthesizeRequest, VoiceInfo};
+
+use crate::espeak::{Espeak, EspeakError};
+use crate::loudness;
+use crate::piper::VoiceError;
+use crate::piper::config::{VoiceConfig, is_tag, primary_tag};
+use crate::piper::phonemes::clauses;
+use crate::piper::voice::{PiperVoice, config_path};
+use crate::render::{RenderError, Rendered, Sentence};
+use crate::worker::{Pool, Renderer};
+
+/// Why the voices can not be offered. No restart mends these.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    #[error("no voice is given; use --voice FILE.onnx or --espeak-voice LANG")]
+    NoVoice,
+    #[error(
+        "Piper voices need ONNX Runtime; name its library with --onnxruntime, `sawt models pull` fetches it"
+    )]
+    NoRuntime,
+    #[error("can not use ONNX Runtime at {path}: {detail}; fetch it with `sawt models pull`")]
+    Runtime { path: PathBuf, detail: String },
+    #[error("`{0}` is no voice name; use letters, digits, `-`, `_` and `+`")]
+    Name(String),
+    #[error("two voices are called `{0}`; name each once")]
+    Twice(String),
+    #[error("voice `{voice}` can not speak: {detail}; run `sawt models verify`")]
+    Mute { voice: String, detail: String },
+    #[error(transparent)]
+    Voice(#[from] VoiceError),
+    #[error(transparent)]
+    Espeak(#[from] EspeakError),
+    #[error("can not start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// What to load.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    pub(crate) onnxruntime: Option<PathBuf>,
+    pub(crate) piper: Vec<PathBuf>,
+    pub(crate) espeak: Vec<String>,
+    pub(crate) espeak_library: Option<PathBuf>,
+    pub(crate) espeak_data: Option<PathBuf>,
+    pub(crate) workers: usize,
+    pub(crate) threads_per_worker: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Backend {
+    Piper,
+    Espeak,
+}
+
+/// One voice of the list.
+#[derive(Debug, Clone)]
+pub(crate) struct Voice {
+    pub(crate) name: String,
+    pub(crate) language: String,
+    pub(crate) sample_rate_hz: u32,
+    pub(crate) gain: f32,
+    backend: Backend,
+    /// Among the voices of its backend.
+    index: usize,
+}
+
+/// All voices and the threads that speak them.
+pub(crate) struct Voices {
+    list: Vec<Voice>,
+    piper: Option<Pool>,
+    espeak: Pool,
+    /// e.g. "onnxruntime + espeak-ng 1.51"
+    pub(crate) backend: String,
+}
+
+impl Voices {
+    /// Loads, checks and warms up everything in `wanted`.
+    pub(crate) fn load(wanted: &Wanted) -> Result<Self, LoadError> {
+        if wanted.piper.is_empty() && wanted.espeak.is_empty() {
+            return Err(LoadError::NoVoice);
+        }
+        let espeak = Espeak::load(wanted.espeak_library.as_deref(), wanted.espeak_data.as_deref())?;
+        let mut list = Vec::new();
+        let piper = load_piper(wanted, &espeak, &mut list)?;
+        let espeak_pool = load_espeak(&wanted.espeak, &espeak, &mut list)?;
+        for (index, voice) in list.iter().enumerate() {
+            if list[..index].iter().any(|other| other.name == voice.name) {
+                return Err(LoadError::Twice(voice.name.clone()));
+            }
+        }
+        let runtime = if piper.is_some() { "onnxruntime + " } else { "" };
+        let backend = format!("{runtime}espeak-ng {}", espeak.version());
+        Ok(Self { list, piper, espeak: espeak_pool, backend })
+    }
+
+    /// All voices, Piper's first.
+    pub(crate) fn list(&self) -> &[Voice] {
+        &self.list
+    }
+
+    /// The voice for `request`: by name, else the first of its language.
+    pub(crate) fn choose(&self, request: &SynthesizeRequest) -> Result<&Voice, String> {
+        let language = primary_tag(&request.language);
+        let found = if request.voice.is_empty() {
+            self.list.iter().find(|voice| voice.language == language)
+        } else {
+            self.list.iter().find(|voice| voice.name == request.voice)
+        };
+        found.ok_or_else(|| {
+            let names: Vec<String> =
+                self.list.iter().map(|v| format!("{} ({})", v.name, v.language)).collect();
+            let missing = match (request.voice.as_str(), language.as_str()) {
+                ("", "") => "neither voice nor language is given".to_owned(),
+                ("", language) => format!("no voice speaks `{language}`"),
+                (voice, _) => format!("there is no voice `{voice}`"),
+            };
+            format!("{missing}; the voices are: {}", names.join(", "))
+        })
+    }
+
+    /// The threads that speak `voice`, and its index there.
+    pub(crate) fn pool_of(&self, voice: &Voice) -> (&Pool, usize) {
+        match (voice.backend, &self.piper) {
+            (Backend::Piper, Some(pool)) => (pool, voice.index),
+            _ => (&self.espeak, voice.index),
+        }
+    }
+
+    /// Sentences waiting in all queues.
+    pub(crate) fn queue_depth(&self) -> usize {
+        self.espeak.depth() + self.piper.as_ref().map_or(0, Pool::depth)
+    }
+}
+
+impl Voice {
+    /// As the contract tells it.
+    pub(crate) fn info(&self) -> VoiceInfo {
+        VoiceInfo {
+            name: self.name.clone(),
+            language: self.language.clone(),
+            sample_rate_hz: self.sample_rate_hz,
+            backend: match self.backend {
+                Backend::Piper => "piper".into(),
+                Backend::Espeak => "espeak".into(),
+            },
+        }
+    }
+}
+
+fn load_piper(
+    wanted: &Wanted,
+    espeak: &Arc<Espeak>,
+    list: &mut Vec<Voice>,
+) -> Result<Option<Pool>, LoadError> {
+    if wanted.piper.is_empty() {
+        return Ok(None);
+    }
+    let library = wanted.onnxruntime.as_deref().ok_or(LoadError::NoRuntime)?;
+    let environment = environment(library)?;
+    let mut configs = Vec::new();
+    for model in &wanted.piper {
+        let config = Arc::new(VoiceConfig::read(&config_path(model))?);
+        espeak.check_voice(&config.espeak_voice)?;
+        configs.push(config);
+    }
+    let mut renderers: Vec<Renderer> = Vec::new();
+    for worker in 0..wanted.workers.max(1) {
+        let mut voices = Vec::new();
+        for (index, (model, config)) in wanted.piper.iter().zip(&configs).enumerate() {
+            let threads = wanted.threads_per_worker.max(1);
+            let mut voice =
+                PiperVoice::load(&environment, espeak, model, Arc::clone(config), threads)?;
+            let name = model.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+            // Every session is warmed up; the first one's audio also sets the voice's loudness.
+            let audio =
+                calibrate(name, &config.language, |sentence| voice.render(sentence, &|| false))?;
+            if worker == 0 {
+                list.push(Voice {
+                    name: checked_name(name)?,
+                    language: config.language.clone(),
+                    sample_rate_hz: config.sample_rate_hz,
+                    gain: loudness::gain_for(&audio.pcm, config.sample_rate_hz),
+                    backend: Backend::Piper,
+                    index,
+                });
+            }
+            voices.push(voice);
+        }
+        renderers.push(Box::new(move |index, sentence, cancelled| {
+            let voice = voices.get_mut(index).expect("the list knows each voice. This is a bug.");
+            voice.render(sentence, &|| cancelled.load(Ordering::Relaxed))
+        }));
+    }
+    Ok(Some(Pool::start("piper", renderers)?))
+}
+
+fn load_espeak(
+    languages: &[String],
+    espeak: &Arc<Espeak>,
+    list: &mut Vec<Voice>,
+) -> Result<Pool, LoadError> {
+    for (index, language) in languages.iter().enumerate() {
+        checked_name(language)?;
+        espeak.check_voice(language)?;
+        let name = format!("espeak-{language}");
+        let audio = calibrate(&name, &primary_tag(language), |sentence| {
+            render_espeak(espeak, language, sentence, Arc::default())
+        })?;
+        list.push(Voice {
+            name,
+            language: primary_tag(language),
+            sample_rate_hz: espeak.sample_rate_hz(),
+            gain: loudness::gain_for(&audio.pcm, espeak.sample_rate_hz()),
+            backend: Backend::Espeak,
+            index,
+        });
+    }
+    let (espeak, languages) = (Arc::clone(espeak), languages.to_vec());
+    let renderer: Renderer = Box::new(move |index, sentence, cancelled| {
+        let language = languages.get(index).expect("the list knows each voice. This is a bug.");
+        render_espeak(&espeak, language, sentence, cancelled)
+    });
+    Ok(Pool::start("espeak", vec![renderer])?)
+}
+
+fn render_espeak(
+    espeak: &Espeak,
+    voice: &str,
+    sentence: &Sentence,
+    cancelled: Arc<AtomicBool>,
+) -> Result<Rendered, RenderError> {
+    let text = sentence.text.as_str();
+    let failed = |error: EspeakError| match error {
+        EspeakError::Cancelled => RenderError::Cancelled,
+        other => RenderError::Failed(other.to_string()),
+    };
+    let raw = espeak.phonemes(voice, text).map_err(failed)?;
+    let asked = Box::new(move || cancelled.load(Ordering::Relaxed));
+    let audio = espeak.speak(voice, text, sentence.speed, asked).map_err(failed)?;
+    let chars: Vec<char> = text.chars().collect();
+    let words = audio.words.iter().filter_map(|&(at, length, start)| {
+        let word: String = chars.get(at..)?.iter().take(length).collect();
+        Some((word, start))
+    });
+    Ok(Rendered {
+        phonemes: clauses(text, &raw).into_iter().map(|clause| clause.phonemes).collect(),
+        words: words.collect(),
+        pcm: audio.pcm.iter().map(|&sample| f32::from(sample) / 32768.0).collect(),
+    })
+}
+
+/// Speaks once, so that a voice which can not is found now, and how loud it is.
+fn calibrate(
+    voice: &str,
+    language: &str,
+    render: impl FnOnce(&Sentence) -> Result<Rendered, RenderError>,
+) -> Result<Rendered, LoadError> {
+    let text = match language {
+        "en" => "Thank you for calling, how can I help you today?",
+        "ar" => "شكرا على اتصالك، كيف يمكنني مساعدتك اليوم؟",
+        // espeak reads digits in every language.
+        _ => "1 2 3 4 5 6 7 8 9",
+    };
+    let mute = |detail: String| LoadError::Mute { voice: voice.to_owned(), detail };
+    let rendered = render(&Sentence { text: text.into(), speed: 1.0 })
+        .map_err(|error| mute(error.to_string()))?;
+    match loudness::speech_rms(&rendered.pcm, 22_050) {
+        Some(_) => Ok(rendered),
+        None => Err(mute("it made silence of a test sentence".into())),
+    }
+}
+
+fn environment(library: &Path) -> Result<ort::environment::Environment, LoadError> {
+    let refused = |detail: String| LoadError::Runtime { path: library.to_owned(), detail };
+    if !library.is_file() {
+        return Err(refused("there is no such file".into()));
+    }
+    ort::init_from(library)
+        .map_err(|error| refused(error.to_string()))?
+        .with_name("sawt-tts")
+        // Nothing leaves.
+        .with_telemetry(false)
+        .build()
+        .map_err(|error| refused(error.to_string()))
+}
+
+fn checked_name(name: &str) -> Result<String, LoadError> {
+    if is_tag(name) { Ok(name.to_owned()) } else { Err(LoadError::Name(name.to_owned())) }
+}

@@ -1,0 +1,442 @@
+//! Owns one call: transport events in, the turn machine's wishes out.
+//!
+//! The only place of a call that reads a clock, and it is the transport's: it never waits for an
+//! engine, and never sleeps, because the transport yields an event every 20 ms.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::language::LanguageLock;
+use super::listening::Listening;
+use super::playout::Playout;
+use super::replying::{self, Content, ReplyEvent};
+use super::report::{CallEvent, CallReport, Reporter};
+use super::speech_gate::SpeechEdge;
+use crate::config::Config;
+use crate::dialog::{History, HistoryLimits};
+use crate::engines::EngineError;
+use crate::engines::llm::LanguageModel;
+use crate::engines::stt::{SpeechToText, Transcript, Utterance};
+use crate::engines::tts::TextToSpeech;
+use crate::engines::vad::VoiceActivity;
+use crate::transport::{CallTransport, Caption, CloseReason, Speaker, TransportEvent};
+use crate::turn::{
+    CallTime, EndReason, Line, ReplyId, ReplyOutcome, StopReason, TranscriptOutcome, TurnInput,
+    TurnMachine, TurnOutput, TurnPolicy, UtteranceId,
+};
+
+/// Makes one voice detector per caller.
+pub type VadFactory = Arc<dyn Fn() -> Box<dyn VoiceActivity> + Send + Sync>;
+
+/// The engines that serve a call; shared by all calls.
+#[derive(Clone)]
+pub struct Engines {
+    /// Ears.
+    pub stt: Arc<dyn SpeechToText>,
+    /// Wits.
+    pub llm: Arc<dyn LanguageModel>,
+    /// Voice.
+    pub tts: Arc<dyn TextToSpeech>,
+    /// Voice detector.
+    pub vad: VadFactory,
+    /// Takes over when `vad` fails.
+    pub vad_fallback: VadFactory,
+}
+
+/// What a call needs beside its transport.
+pub struct CallSetup {
+    /// Its name in logs and in the language model's cache.
+    pub call_id: String,
+    /// Settings, the same for the whole call.
+    pub config: Arc<Config>,
+    /// Engines.
+    pub engines: Engines,
+    /// Told what happens, where somebody wants to know.
+    pub observer: Option<mpsc::Sender<CallEvent>>,
+    /// Cancelling it ends the call.
+    pub hang_up: CancellationToken,
+}
+
+/// What the tasks of a call report.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Transcript(UtteranceId, Result<Transcript, EngineError>),
+    Reply(ReplyId, ReplyEvent),
+}
+
+/// Outcomes that may wait: a reply's audio comes in chunks of 100 ms. Full: the engines wait.
+const OUTCOMES_MAX: usize = 64;
+
+/// Most characters of a written message that are answered.
+const CALLER_TEXT_CHARS_MAX: usize = 2_000;
+
+/// Carries a call from its first to its last frame.
+pub async fn run(mut transport: Box<dyn CallTransport>, setup: CallSetup) -> CallReport {
+    let (outcomes_in, mut outcomes) = mpsc::channel(OUTCOMES_MAX);
+    let hang_up = setup.hang_up.clone();
+    let mut call = Call::new(transport.as_ref(), setup, outcomes_in);
+    let reason = loop {
+        // Files wait for the engines; people do not.
+        let hold = transport.time_waits() && call.engines_are_busy();
+        tokio::select! {
+            biased;
+            () = hang_up.cancelled() => {
+                call.input(transport.now(), TurnInput::HangUp(EndReason::Stopped));
+            }
+            Some(outcome) = outcomes.recv() => call.handle_outcome(transport.now(), outcome),
+            event = transport.next_event(), if !hold => {
+                call.handle_event(transport.now(), event);
+            }
+        }
+        call.play(transport.as_mut());
+        if let Some(reason) = call.obey(transport.as_mut()) {
+            break reason;
+        }
+    };
+    let now = transport.now();
+    transport.close(reason.as_str()).await;
+    call.reporter.end(reason, now)
+}
+
+struct Call {
+    config: Arc<Config>,
+    engines: Engines,
+    conversation: String,
+    agent_rate_hz: u32,
+    outcomes: mpsc::Sender<Outcome>,
+    machine: TurnMachine,
+    listening: Listening,
+    languages: LanguageLock,
+    playout: Playout,
+    history: History,
+    reporter: Reporter,
+    transcriptions: HashMap<UtteranceId, AbortHandle>,
+    /// When the newest transcript came.
+    transcript_at: Option<CallTime>,
+    reply: Option<ActiveReply>,
+    /// Line on the screen that the caller's words go to.
+    caller_segment: u64,
+}
+
+struct ActiveReply {
+    id: ReplyId,
+    task: AbortHandle,
+    /// Words that it answers.
+    to: String,
+    outcome: ReplyOutcome,
+    /// The task has reported its end.
+    complete: bool,
+}
+
+impl Call {
+    fn new(
+        transport: &dyn CallTransport,
+        setup: CallSetup,
+        outcomes: mpsc::Sender<Outcome>,
+    ) -> Self {
+        let CallSetup { call_id, config, engines, observer, hang_up: _ } = setup;
+        let agent_rate_hz = transport.agent_rate_hz();
+        Self {
+            machine: TurnMachine::new(TurnPolicy::from(&*config)),
+            listening: Listening::new(&config.vad, (engines.vad)(), (engines.vad_fallback)()),
+            languages: LanguageLock::new(config.agent.languages.clone()),
+            playout: Playout::new(agent_rate_hz, transport.lead_ms()),
+            history: History::new(config.agent.system_prompt.clone(), HistoryLimits::default()),
+            reporter: Reporter::new(call_id.clone(), observer),
+            conversation: call_id,
+            config,
+            engines,
+            agent_rate_hz,
+            outcomes,
+            transcriptions: HashMap::new(),
+            transcript_at: None,
+            reply: None,
+            caller_segment: 0,
+        }
+    }
+
+    fn engines_are_busy(&self) -> bool {
+        !self.transcriptions.is_empty() || self.reply.as_ref().is_some_and(|r| !r.complete)
+    }
+
+    fn input(&mut self, now: CallTime, input: TurnInput) {
+        self.machine.handle_input(now, input);
+    }
+
+    // ── what happened ──────────────────────────────────────────────────────────────────────
+
+    fn handle_event(&mut self, now: CallTime, event: TransportEvent) {
+        let edges = match event {
+            TransportEvent::Tick => self.listening.hear_nothing(now),
+            TransportEvent::CallerAudio(pcm) => self.listening.hear(now, &pcm),
+            TransportEvent::CallerReady(caller) => {
+                tracing::info!(caller = %caller.identity, "Caller can hear us.");
+                self.reporter.tell(CallEvent::Started);
+                self.input(now, TurnInput::CallerReady);
+                Vec::new()
+            }
+            TransportEvent::CallerText(text) => {
+                let text: String = text.chars().take(CALLER_TEXT_CHARS_MAX).collect();
+                self.input(now, TurnInput::CallerText(text));
+                Vec::new()
+            }
+            TransportEvent::Reconnecting => {
+                tracing::warn!("Connection lost; trying to get it back.");
+                Vec::new()
+            }
+            TransportEvent::Reconnected => {
+                tracing::info!("Connection is back.");
+                Vec::new()
+            }
+            TransportEvent::Closed(reason) => {
+                self.input(now, TurnInput::HangUp(end_reason(&reason)));
+                Vec::new()
+            }
+        };
+        for edge in edges {
+            self.input(
+                now,
+                match edge {
+                    SpeechEdge::Started { at } => TurnInput::SpeechStarted { at },
+                    SpeechEdge::Ended { at } => TurnInput::SpeechEnded { at },
+                },
+            );
+        }
+        self.machine.handle_timeout(now);
+    }
+
+    fn handle_outcome(&mut self, now: CallTime, outcome: Outcome) {
+        match outcome {
+            Outcome::Transcript(utterance, result) => self.transcribed(now, utterance, result),
+            Outcome::Reply(reply, event) => self.reply_event(now, reply, event),
+        }
+    }
+
+    fn transcribed(
+        &mut self,
+        now: CallTime,
+        utterance: UtteranceId,
+        result: Result<Transcript, EngineError>,
+    ) {
+        if self.transcriptions.remove(&utterance).is_none() {
+            return; // dropped meanwhile
+        }
+        let outcome = match result {
+            Ok(heard) => {
+                let words = heard.text.split_whitespace().count();
+                self.languages.heard(&heard.language, heard.confidence, words);
+                self.transcript_at = Some(now);
+                TranscriptOutcome::Words(heard.text)
+            }
+            Err(error) => {
+                tracing::warn!(%utterance, %error, "Transcription failed.");
+                TranscriptOutcome::Failed
+            }
+        };
+        self.input(now, TurnInput::Transcript { utterance, outcome });
+    }
+
+    fn reply_event(&mut self, now: CallTime, id: ReplyId, event: ReplyEvent) {
+        let Some(reply) = self.reply.as_mut().filter(|r| r.id == id) else { return };
+        match event {
+            ReplyEvent::FirstToken => self.reporter.first_token(id, now),
+            ReplyEvent::Clause(text) => {
+                self.reporter.first_clause(id, now);
+                self.playout.clause(id, text);
+            }
+            ReplyEvent::Audio(pcm) => {
+                self.reporter.first_audio(id, now);
+                self.playout.audio(id, &pcm);
+            }
+            ReplyEvent::Words(words) => self.playout.words(id, words),
+            ReplyEvent::Done => {
+                reply.complete = true;
+                self.playout.complete(id);
+            }
+            ReplyEvent::Failed(error) => {
+                tracing::warn!(reply = %id, %error, "Reply failed.");
+                reply.complete = true;
+                reply.outcome = ReplyOutcome::Failed;
+                // What was made before is still played.
+                self.playout.complete(id);
+            }
+        }
+    }
+
+    /// Pushes the audio that is due.
+    fn play(&mut self, transport: &mut dyn CallTransport) {
+        let now = transport.now();
+        let played = self.playout.tick(now);
+        for frame in &played.frames {
+            transport.push_audio(frame);
+        }
+        let Some(reply) = &self.reply else { return };
+        let (id, outcome) = (reply.id, reply.outcome);
+        for text in played.clauses {
+            self.reporter.tell(CallEvent::Agent { text: text.clone() });
+            transport.send_caption(agent_caption(id, format!("{text} "), false));
+        }
+        if played.audible.is_some() {
+            self.caller_segment += 1;
+            self.reporter.audible(id, now);
+            self.input(now, TurnInput::ReplyAudible { reply: id });
+        }
+        if let Some((_, heard)) = played.finished {
+            self.reply = None;
+            self.history.agent_was_heard(&heard);
+            self.reporter.finish(id, &heard, false);
+            transport.send_caption(agent_caption(id, String::new(), true));
+            self.input(now, TurnInput::ReplyEnded { reply: id, outcome });
+        }
+    }
+
+    // ── what is to be done ─────────────────────────────────────────────────────────────────
+
+    /// Does what the machine wants; returns why the call ended, when it did.
+    fn obey(&mut self, transport: &mut dyn CallTransport) -> Option<EndReason> {
+        let now = transport.now();
+        while let Some(output) = self.machine.poll_output() {
+            match output {
+                TurnOutput::Transcribe { utterance, from, until } => {
+                    self.transcribe(utterance, from, until);
+                }
+                TurnOutput::DropTranscript { utterance } => {
+                    if let Some(task) = self.transcriptions.remove(&utterance) {
+                        task.abort();
+                    }
+                }
+                TurnOutput::Reply { reply, to, speech_ended } => {
+                    self.reporter.tell(CallEvent::Caller { text: to.clone() });
+                    if speech_ended.is_some() {
+                        transport.send_caption(self.caller_caption(&to));
+                    }
+                    let transcript = self.transcript_at.take().filter(|_| speech_ended.is_some());
+                    self.reporter.begin(reply, &to, speech_ended, transcript, now);
+                    self.history.caller_said(&to);
+                    let conversation = self.conversation.clone();
+                    let messages = self.history.messages();
+                    self.speak(reply, to, Content::Answer { conversation, messages });
+                }
+                TurnOutput::Say { reply, line } => {
+                    self.reporter.begin(reply, "", None, None, now);
+                    let words = self.words_of(line);
+                    self.speak(reply, String::new(), Content::Line(words));
+                }
+                TurnOutput::Stop { reply, why } => self.stop(transport, now, reply, why),
+                TurnOutput::Unanswered { utterance: _, why } => self.reporter.unanswered(why),
+                TurnOutput::State(state) => transport.set_agent_state(state),
+                TurnOutput::End(reason) => return Some(reason),
+            }
+        }
+        None
+    }
+
+    fn transcribe(&mut self, utterance: UtteranceId, from: CallTime, until: CallTime) {
+        let request = Utterance {
+            pcm: self.listening.cut(from, until),
+            languages: self.languages.expected(),
+            prompt: self.config.stt.prompt.clone(),
+            partial: false,
+        };
+        let patience = Duration::from_millis(u64::from(self.config.stt.timeout_ms));
+        let (stt, outcomes) = (Arc::clone(&self.engines.stt), self.outcomes.clone());
+        let task = tokio::spawn(async move {
+            let result = tokio::time::timeout(patience, stt.transcribe(request)).await;
+            let result =
+                result.unwrap_or(Err(EngineError::TimedOut { engine: "stt", after: patience }));
+            // Fails only when the call is over.
+            let _ = outcomes.send(Outcome::Transcript(utterance, result)).await;
+        });
+        self.transcriptions.insert(utterance, task.abort_handle());
+    }
+
+    fn speak(&mut self, id: ReplyId, to: String, content: Content) {
+        self.playout.begin(id);
+        let task = replying::spawn(
+            id,
+            content,
+            self.agent_rate_hz,
+            Arc::clone(&self.config),
+            self.engines.clone(),
+            self.outcomes.clone(),
+        );
+        let outcome = ReplyOutcome::Finished;
+        self.reply = Some(ActiveReply { id, task, to, outcome, complete: false });
+    }
+
+    fn stop(
+        &mut self,
+        transport: &mut dyn CallTransport,
+        now: CallTime,
+        id: ReplyId,
+        why: StopReason,
+    ) {
+        let Some(reply) = self.reply.take_if(|r| r.id == id) else { return };
+        reply.task.abort();
+        transport.clear_audio();
+        let heard = self.playout.stop(now, id).unwrap_or_default();
+        transport.send_caption(agent_caption(id, String::new(), true));
+        match why {
+            StopReason::CallerWentOn => {
+                self.history.retract_caller(&reply.to);
+                self.reporter.forget(id);
+            }
+            StopReason::Interrupted | StopReason::TimedOut | StopReason::Ending => {
+                self.history.agent_was_heard(&heard);
+                self.reporter.finish(id, &heard, true);
+            }
+        }
+    }
+
+    fn words_of(&self, line: Line) -> String {
+        let agent = &self.config.agent;
+        match line {
+            Line::Welcome => agent.welcome.clone(),
+            Line::SilencePrompt(n) => agent.silence_prompts.get(n).cloned().unwrap_or_default(),
+            Line::Apology => agent.apology.clone(),
+            Line::Goodbye => agent.goodbye.clone(),
+        }
+    }
+
+    fn caller_caption(&self, text: &str) -> Caption {
+        Caption {
+            speaker: Speaker::Caller,
+            segment: self.caller_segment,
+            text: text.to_owned(),
+            last: true,
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        for task in self.transcriptions.values() {
+            task.abort();
+        }
+        if let Some(reply) = &self.reply {
+            reply.task.abort();
+        }
+    }
+}
+
+fn agent_caption(reply: ReplyId, text: String, last: bool) -> Caption {
+    Caption { speaker: Speaker::Agent, segment: u64::from(reply.0), text, last }
+}
+
+fn end_reason(reason: &CloseReason) -> EndReason {
+    match reason {
+        CloseReason::CallerLeft => EndReason::CallerLeft,
+        CloseReason::NoCaller => EndReason::NoCaller,
+        CloseReason::RoomClosed => EndReason::RoomClosed,
+        CloseReason::Lost(detail) => {
+            tracing::warn!(%detail, "Call lost.");
+            EndReason::Lost
+        }
+        CloseReason::InputEnded => EndReason::InputEnded,
+    }
+}

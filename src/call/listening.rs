@@ -1,0 +1,243 @@
+//! The caller's audio: scored window by window, kept long enough to be transcribed.
+//!
+//! The timeline is the call's own: sample n was heard at n / 16,000 s of call time. A muted or
+//! lost track leaves a gap, which is filled with silence.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::speech_gate::{SpeechEdge, SpeechGate};
+use crate::audio::{CALLER_RATE_HZ, duration_of, samples_in};
+use crate::config::VadConfig;
+use crate::engines::EngineError;
+use crate::engines::vad::{VoiceActivity, WINDOW_SAMPLES};
+use crate::turn::CallTime;
+
+/// Audio kept: the longest utterance, its lead-in, and slack.
+const KEEP: Duration = Duration::from_secs(35);
+
+/// Whisper hears the first word better with a little silence before it.
+const LEAD_IN: Duration = Duration::from_millis(200);
+
+/// And the voice detector is a little early at the end of a soft last consonant.
+const LEAD_OUT: Duration = Duration::from_millis(120);
+
+/// A gap shorter than this is network jitter.
+const GAP_MIN: Duration = Duration::from_millis(100);
+
+/// A gap longer than this is not filled: there is nothing to hear in it.
+const GAP_FILL_MAX: Duration = Duration::from_secs(1);
+
+/// Ears of one call.
+pub(crate) struct Listening {
+    vad: Box<dyn VoiceActivity>,
+    fallback: Option<Box<dyn VoiceActivity>>,
+    gate: SpeechGate,
+    /// Samples since `kept_from`.
+    kept: VecDeque<i16>,
+    /// Index in the timeline of the first kept sample.
+    kept_from: u64,
+    /// Index of the first sample that was not scored yet.
+    scored_until: u64,
+}
+
+impl Listening {
+    /// `fallback` takes over for the rest of the call when `vad` fails.
+    pub(crate) fn new(
+        config: &VadConfig,
+        vad: Box<dyn VoiceActivity>,
+        fallback: Box<dyn VoiceActivity>,
+    ) -> Self {
+        Self {
+            vad,
+            fallback: Some(fallback),
+            gate: SpeechGate::new(config),
+            kept: VecDeque::new(),
+            kept_from: 0,
+            scored_until: 0,
+        }
+    }
+
+    /// Takes audio whose last sample was heard at `now`.
+    pub(crate) fn hear(&mut self, now: CallTime, pcm: &[i16]) -> Vec<SpeechEdge> {
+        let first = now - duration_of(pcm.len() as u64, CALLER_RATE_HZ);
+        let mut edges = self.fill_gap(first, GAP_MIN);
+        // A sender whose clock runs fast gets ahead of ours by a frame every few minutes.
+        if self.end() > self.index_of(now + GAP_MIN) {
+            return edges;
+        }
+        self.kept.extend(pcm);
+        edges.extend(self.score());
+        self.forget();
+        edges
+    }
+
+    /// No audio came until `now`.
+    pub(crate) fn hear_nothing(&mut self, now: CallTime) -> Vec<SpeechEdge> {
+        self.fill_gap(now, GAP_MIN)
+    }
+
+    /// The audio from `from` to `until`, with a little room on both sides.
+    pub(crate) fn cut(&self, from: CallTime, until: CallTime) -> Vec<i16> {
+        let first = self.index_of(from - LEAD_IN).max(self.kept_from) - self.kept_from;
+        let last = self.index_of(until + LEAD_OUT).clamp(self.kept_from, self.end());
+        let length = (last - self.kept_from).saturating_sub(first);
+        self.kept.iter().skip(first as usize).take(length as usize).copied().collect()
+    }
+
+    fn index_of(&self, time: CallTime) -> u64 {
+        samples_in(time.since(CallTime::ZERO), CALLER_RATE_HZ)
+    }
+
+    fn time_of(index: u64) -> CallTime {
+        CallTime::ZERO + duration_of(index, CALLER_RATE_HZ)
+    }
+
+    fn end(&self) -> u64 {
+        self.kept_from + self.kept.len() as u64
+    }
+
+    fn fill_gap(&mut self, until: CallTime, gap_min: Duration) -> Vec<SpeechEdge> {
+        let gap = until.since(Self::time_of(self.end()));
+        if gap < gap_min {
+            return Vec::new();
+        }
+        if gap > GAP_FILL_MAX {
+            let edge = self.gate.cut_off(Self::time_of(self.end()));
+            self.kept.clear();
+            self.kept_from = self.index_of(until);
+            self.scored_until = self.kept_from;
+            return edge.into_iter().collect();
+        }
+        self.kept.extend(std::iter::repeat_n(0, samples_in(gap, CALLER_RATE_HZ) as usize));
+        self.score()
+    }
+
+    fn score(&mut self) -> Vec<SpeechEdge> {
+        let mut edges = Vec::new();
+        let mut window = [0_i16; WINDOW_SAMPLES];
+        while self.end() - self.scored_until >= WINDOW_SAMPLES as u64 {
+            let skip = (self.scored_until - self.kept_from) as usize;
+            for (to, from) in window.iter_mut().zip(self.kept.range(skip..)) {
+                *to = *from;
+            }
+            let probability = self.score_window(&window);
+            let from = Self::time_of(self.scored_until);
+            self.scored_until += WINDOW_SAMPLES as u64;
+            edges.extend(self.gate.push(from, Self::time_of(self.scored_until), probability));
+        }
+        edges
+    }
+
+    fn score_window(&mut self, window: &[i16]) -> f32 {
+        match self.vad.score(window) {
+            Ok(probability) => probability,
+            Err(error) => self.fall_back(&error, window),
+        }
+    }
+
+    fn fall_back(&mut self, error: &EngineError, window: &[i16]) -> f32 {
+        let Some(fallback) = self.fallback.take() else { return 0.0 };
+        tracing::warn!(%error, "Voice detector failed; loudness decides for the rest of the call.");
+        self.vad = fallback;
+        self.vad.score(window).unwrap_or(0.0)
+    }
+
+    fn forget(&mut self) {
+        let keep = samples_in(KEEP, CALLER_RATE_HZ) as usize;
+        let excess = self.kept.len().saturating_sub(keep);
+        self.kept.drain(..excess);
+        self.kept_from += excess as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Loud is speech.
+    struct Loudness;
+
+    impl VoiceActivity for Loudness {
+        fn score(&mut self, window: &[i16]) -> Result<f32, EngineError> {
+            Ok(if crate::audio::rms(window) > 0.05 { 0.9 } else { 0.0 })
+        }
+    }
+
+    struct Broken;
+
+    impl VoiceActivity for Broken {
+        fn score(&mut self, _: &[i16]) -> Result<f32, EngineError> {
+            Err(EngineError::Failed { engine: "vad", detail: "broken".into() })
+        }
+    }
+
+    fn listening(vad: impl VoiceActivity + 'static) -> Listening {
+        Listening::new(&VadConfig::default(), Box::new(vad), Box::new(Loudness))
+    }
+
+    /// 20 ms frames, one character each: `#` loud, `.` quiet, `x` no frame at all.
+    fn run(listening: &mut Listening, frames: &str) -> Vec<SpeechEdge> {
+        let mut edges = Vec::new();
+        for (n, c) in frames.chars().enumerate() {
+            let now = CallTime::from_millis(20 * (n as u64 + 1));
+            edges.extend(match c {
+                '#' => listening.hear(now, &[8_000; 320]),
+                'x' => listening.hear_nothing(now),
+                _ => listening.hear(now, &[0; 320]),
+            });
+        }
+        edges
+    }
+
+    #[test]
+    fn speech_is_found_and_cut_out_with_room_around_it() {
+        let mut listening = listening(Loudness);
+        let edges =
+            run(&mut listening, &format!("{}{}{}", ".".repeat(50), "#".repeat(50), ".".repeat(50)));
+        let [SpeechEdge::Started { at: from }, SpeechEdge::Ended { at: until }] = edges[..] else {
+            panic!("{edges:?}")
+        };
+        assert!((980..=1040).contains(&from.as_millis()), "{from}");
+        assert!((1980..=2060).contains(&until.as_millis()), "{until}");
+        let cut = listening.cut(from, until);
+        let loud = cut.iter().filter(|s| **s != 0).count();
+        assert_eq!(loud, 16_000, "all of the speech is there");
+        assert!((20_000..23_000).contains(&cut.len()), "{}", cut.len());
+    }
+
+    #[test]
+    fn a_track_that_is_muted_in_mid_speech_ends_the_speech() {
+        let mut listening = listening(Loudness);
+        let edges = run(&mut listening, &format!("{}{}", "#".repeat(50), "x".repeat(100)));
+        assert!(
+            matches!(edges[..], [SpeechEdge::Started { .. }, SpeechEdge::Ended { .. }]),
+            "{edges:?}"
+        );
+    }
+
+    #[test]
+    fn jitter_does_not_tear_the_timeline() {
+        let mut listening = listening(Loudness);
+        let edges = run(
+            &mut listening,
+            &format!("{}xx#x{}{}", "#".repeat(20), "#".repeat(20), ".".repeat(30)),
+        );
+        assert_eq!(edges.len(), 2, "{edges:?}");
+    }
+
+    #[test]
+    fn a_broken_voice_detector_is_replaced() {
+        let mut listening = listening(Broken);
+        let edges = run(&mut listening, &format!("{}{}", "#".repeat(20), ".".repeat(30)));
+        assert_eq!(edges.len(), 2, "{edges:?}");
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut listening = listening(Loudness);
+        run(&mut listening, &".".repeat(3_000));
+        assert!(listening.kept.len() <= 35 * 16_000);
+        assert!(listening.cut(CallTime::ZERO, CallTime::from_millis(1_000)).is_empty());
+    }
+}

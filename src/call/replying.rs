@@ -1,0 +1,180 @@
+//! One task per reply: the model's tokens become clauses, the clauses become audio.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use super::driver::{Engines, Outcome};
+use crate::config::Config;
+use crate::dialog::ClauseSplitter;
+use crate::engines::EngineError;
+use crate::engines::llm::{ChatMessage, Generated, Generation};
+use crate::engines::tts::{Synthesis, Synthesized};
+use crate::speech::{language_of, speakable};
+use crate::turn::ReplyId;
+
+/// What a reply's task reports, in this order for each clause.
+#[derive(Debug)]
+pub(crate) enum ReplyEvent {
+    /// The model wrote its first token.
+    FirstToken,
+    /// The audio that follows says this.
+    Clause(String),
+    /// Mono PCM at the agent's rate.
+    Audio(Vec<i16>),
+    /// When each word of the clause starts, in samples.
+    Words(Vec<(String, u64)>),
+    /// Nothing more comes.
+    Done,
+    /// Nothing more comes, and not for a good reason.
+    Failed(EngineError),
+}
+
+/// What the reply says.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// The model's answer to this conversation.
+    Answer { conversation: String, messages: Vec<ChatMessage> },
+    /// Fixed words.
+    Line(String),
+}
+
+/// Clauses that may wait for the voice: the model is faster than speech.
+const CLAUSES_AHEAD: usize = 16;
+
+/// Starts the task. Aborting it cancels the engines' work.
+pub(crate) fn spawn(
+    reply: ReplyId,
+    content: Content,
+    agent_rate_hz: u32,
+    config: Arc<Config>,
+    engines: Engines,
+    outcomes: mpsc::Sender<Outcome>,
+) -> AbortHandle {
+    let task = ReplyTask { reply, agent_rate_hz, config, engines, outcomes };
+    tokio::spawn(task.run(content)).abort_handle()
+}
+
+struct ReplyTask {
+    reply: ReplyId,
+    agent_rate_hz: u32,
+    config: Arc<Config>,
+    engines: Engines,
+    outcomes: mpsc::Sender<Outcome>,
+}
+
+impl ReplyTask {
+    async fn run(self, content: Content) {
+        // Full: the model waits for the voice.
+        let (clauses, to_speak) = mpsc::channel(CLAUSES_AHEAD);
+        let (written, spoken) = tokio::join!(self.write(content, clauses), self.speak(to_speak));
+        let event = match written.and(spoken) {
+            Ok(()) => ReplyEvent::Done,
+            Err(error) => ReplyEvent::Failed(error),
+        };
+        self.report(event).await;
+    }
+
+    /// Sends the words, clause by clause. Ends early when the voice has failed.
+    async fn write(
+        &self,
+        content: Content,
+        clauses: mpsc::Sender<String>,
+    ) -> Result<(), EngineError> {
+        let (conversation, messages) = match content {
+            Content::Answer { conversation, messages } => (conversation, messages),
+            Content::Line(line) => {
+                let _ = clauses.send(line).await;
+                return Ok(());
+            }
+        };
+        let llm = &self.config.llm;
+        let mut tokens = self.engines.llm.generate(Generation {
+            conversation,
+            messages,
+            max_tokens: llm.reply_tokens_max,
+            temperature: llm.temperature,
+        });
+        let patience = Duration::from_millis(u64::from(llm.timeout_ms));
+        let mut splitter = ClauseSplitter::default();
+        let mut first = true;
+        loop {
+            let next = timeout(patience, tokens.next()).await;
+            let next =
+                next.map_err(|_| EngineError::TimedOut { engine: "llm", after: patience })?;
+            match next.transpose()? {
+                Some(Generated::Text(text)) => {
+                    if std::mem::take(&mut first) {
+                        self.report(ReplyEvent::FirstToken).await;
+                    }
+                    for clause in splitter.push(&text) {
+                        if clauses.send(clause).await.is_err() {
+                            return Ok(()); // the voice says what went wrong
+                        }
+                    }
+                }
+                Some(Generated::Done(_)) | None => break,
+            }
+        }
+        if let Some(clause) = splitter.finish() {
+            let _ = clauses.send(clause).await;
+        }
+        Ok(())
+    }
+
+    /// Speaks what comes, in order.
+    async fn speak(&self, mut clauses: mpsc::Receiver<String>) -> Result<(), EngineError> {
+        let mut said_anything = false;
+        while let Some(clause) = clauses.recv().await {
+            let text = speakable(&clause);
+            if text.is_empty() {
+                continue;
+            }
+            said_anything = true;
+            self.speak_clause(text).await?;
+        }
+        if said_anything {
+            Ok(())
+        } else {
+            let detail = "the reply had no words that can be spoken".to_owned();
+            Err(EngineError::Failed { engine: "llm", detail })
+        }
+    }
+
+    async fn speak_clause(&self, text: String) -> Result<(), EngineError> {
+        self.report(ReplyEvent::Clause(text.clone())).await;
+        let tts = &self.config.tts;
+        let language = language_of(&text, &self.config.agent.languages).to_owned();
+        let voice = self.config.voice_for(&language).to_owned();
+        let mut audio = self.engines.tts.synthesize(Synthesis {
+            text,
+            voice,
+            language,
+            speed: tts.speed,
+            sample_rate_hz: self.agent_rate_hz,
+        });
+        let patience = Duration::from_millis(u64::from(tts.timeout_ms));
+        loop {
+            let next = timeout(patience, audio.next()).await;
+            let next =
+                next.map_err(|_| EngineError::TimedOut { engine: "tts", after: patience })?;
+            match next.transpose()? {
+                Some(Synthesized::Audio(pcm)) => self.report(ReplyEvent::Audio(pcm)).await,
+                Some(Synthesized::Done(stats)) => {
+                    self.report(ReplyEvent::Words(stats.words)).await;
+                    return Ok(());
+                }
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn report(&self, event: ReplyEvent) {
+        // Fails only when the call is over, and then this task is being aborted.
+        let _ = self.outcomes.send(Outcome::Reply(self.reply, event)).await;
+    }
+}

@@ -1,0 +1,240 @@
+//! What happened in a call: turns with their stopwatch, events as they come, the end.
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use crate::turn::{CallTime, EndReason, ReplyId, UnansweredReason};
+
+/// One exchange: what the caller said, what they heard, and where the time went.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct TurnReport {
+    /// The caller's words; empty for lines that the agent said by itself.
+    pub caller: String,
+    /// The agent's words that were heard.
+    pub agent: String,
+    /// The reply was stopped before its end.
+    pub interrupted: bool,
+    /// Times in milliseconds, by the field's names.
+    #[serde(flatten)]
+    pub timing: TurnTiming,
+}
+
+/// Where the time between the caller's last word and the agent's first went, in milliseconds.
+/// `None` where a stage did not run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct TurnTiming {
+    /// End of speech → the turn was decided over.
+    pub end_of_turn_delay: Option<u64>,
+    /// End of speech → final transcript.
+    pub transcription_delay: Option<u64>,
+    /// Turn decided → first token.
+    pub llm_ttft: Option<u64>,
+    /// Turn decided → first clause complete.
+    pub llm_ttfs: Option<u64>,
+    /// First clause given to the voice → its first audio.
+    pub tts_ttfb: Option<u64>,
+    /// First audio made → pushed towards the caller.
+    pub playout_delay: Option<u64>,
+    /// End of speech → first audio pushed. The network and the caller's buffer come on top.
+    pub e2e_latency: Option<u64>,
+}
+
+/// What observers are told while a call runs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum CallEvent {
+    /// The caller is there.
+    Started,
+    /// Words of the caller that are being answered.
+    Caller {
+        /// the words
+        text: String,
+    },
+    /// A clause of the agent begins to be heard.
+    Agent {
+        /// its words
+        text: String,
+    },
+    /// An exchange is over.
+    Turn(TurnReport),
+    /// Speech that got no reply.
+    Unanswered {
+        /// why, for people
+        why: String,
+    },
+    /// The call is over.
+    Ended {
+        /// why
+        reason: String,
+    },
+}
+
+/// A call that is over.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CallReport {
+    /// The call's name in logs.
+    pub call_id: String,
+    /// Why it ended.
+    pub reason: String,
+    /// How long it lasted, in milliseconds.
+    pub length_ms: u64,
+    /// Exchanges in order; the agent's own lines have an empty caller.
+    pub turns: Vec<TurnReport>,
+}
+
+/// Turns kept in a report: an hour of quick talk.
+const TURNS_MAX: usize = 2_000;
+
+/// Collects the report while the call runs, and tells observers.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    call_id: String,
+    observer: Option<mpsc::Sender<CallEvent>>,
+    turns: Vec<TurnReport>,
+    open: Option<OpenTurn>,
+}
+
+#[derive(Debug)]
+struct OpenTurn {
+    reply: ReplyId,
+    caller: String,
+    speech_ended: Option<CallTime>,
+    decided: CallTime,
+    marks: Marks,
+}
+
+#[derive(Debug, Default)]
+struct Marks {
+    transcript: Option<CallTime>,
+    first_token: Option<CallTime>,
+    first_clause: Option<CallTime>,
+    first_audio: Option<CallTime>,
+    audible: Option<CallTime>,
+}
+
+impl Reporter {
+    pub(crate) fn new(call_id: String, observer: Option<mpsc::Sender<CallEvent>>) -> Self {
+        Self { call_id, observer, turns: Vec::new(), open: None }
+    }
+
+    /// An observer who does not keep up misses events; the call never waits for one.
+    pub(crate) fn tell(&self, event: CallEvent) {
+        if let Some(observer) = &self.observer {
+            let _ = observer.try_send(event);
+        }
+    }
+
+    pub(crate) fn begin(
+        &mut self,
+        reply: ReplyId,
+        caller: &str,
+        speech_ended: Option<CallTime>,
+        transcript: Option<CallTime>,
+        now: CallTime,
+    ) {
+        let marks = Marks { transcript, ..Marks::default() };
+        let caller = caller.to_owned();
+        self.open = Some(OpenTurn { reply, caller, speech_ended, decided: now, marks });
+    }
+
+    pub(crate) fn first_token(&mut self, reply: ReplyId, now: CallTime) {
+        self.mark(reply, |marks| &mut marks.first_token, now);
+    }
+
+    pub(crate) fn first_clause(&mut self, reply: ReplyId, now: CallTime) {
+        self.mark(reply, |marks| &mut marks.first_clause, now);
+    }
+
+    pub(crate) fn first_audio(&mut self, reply: ReplyId, now: CallTime) {
+        self.mark(reply, |marks| &mut marks.first_audio, now);
+    }
+
+    pub(crate) fn audible(&mut self, reply: ReplyId, now: CallTime) {
+        self.mark(reply, |marks| &mut marks.audible, now);
+    }
+
+    fn mark(
+        &mut self,
+        reply: ReplyId,
+        which: fn(&mut Marks) -> &mut Option<CallTime>,
+        now: CallTime,
+    ) {
+        if let Some(open) = self.open.as_mut().filter(|open| open.reply == reply) {
+            which(&mut open.marks).get_or_insert(now);
+        }
+    }
+
+    /// The reply is over; `heard` is what the caller heard of it.
+    pub(crate) fn finish(&mut self, reply: ReplyId, heard: &str, interrupted: bool) {
+        let Some(open) = self.open.take_if(|open| open.reply == reply) else { return };
+        let timing = open.timing();
+        let turn = TurnReport { caller: open.caller, agent: heard.to_owned(), interrupted, timing };
+        tracing::info!(
+            call_id = %self.call_id,
+            %reply,
+            interrupted,
+            answers_caller = !turn.caller.is_empty(),
+            end_of_turn_delay_ms = timing.end_of_turn_delay,
+            transcription_delay_ms = timing.transcription_delay,
+            llm_ttft_ms = timing.llm_ttft,
+            llm_ttfs_ms = timing.llm_ttfs,
+            tts_ttfb_ms = timing.tts_ttfb,
+            playout_delay_ms = timing.playout_delay,
+            e2e_latency_ms = timing.e2e_latency,
+            "Reply over."
+        );
+        self.tell(CallEvent::Turn(turn.clone()));
+        if self.turns.len() < TURNS_MAX {
+            self.turns.push(turn);
+        }
+    }
+
+    /// The reply was taken back before anything was heard: it is no turn.
+    pub(crate) fn forget(&mut self, reply: ReplyId) {
+        self.open.take_if(|open| open.reply == reply);
+    }
+
+    pub(crate) fn unanswered(&self, why: UnansweredReason) {
+        tracing::info!(call_id = %self.call_id, ?why, "Speech got no reply.");
+        self.tell(CallEvent::Unanswered { why: format!("{why:?}") });
+    }
+
+    pub(crate) fn end(&mut self, reason: EndReason, now: CallTime) -> CallReport {
+        tracing::info!(
+            call_id = %self.call_id,
+            reason = reason.as_str(),
+            length_ms = now.as_millis(),
+            turns = self.turns.len(),
+            "Call over."
+        );
+        self.tell(CallEvent::Ended { reason: reason.as_str().to_owned() });
+        CallReport {
+            call_id: self.call_id.clone(),
+            reason: reason.as_str().to_owned(),
+            length_ms: now.as_millis(),
+            turns: std::mem::take(&mut self.turns),
+        }
+    }
+}
+
+impl OpenTurn {
+    fn timing(&self) -> TurnTiming {
+        let marks = &self.marks;
+        let ms = |later: CallTime, earlier: CallTime| -> u64 {
+            u64::try_from(later.since(earlier).as_millis()).unwrap_or(u64::MAX)
+        };
+        let between =
+            |later: Option<CallTime>, earlier: Option<CallTime>| Some(ms(later?, earlier?));
+        let decided = Some(self.decided);
+        let start = self.speech_ended.or((!self.caller.is_empty()).then_some(self.decided));
+        TurnTiming {
+            end_of_turn_delay: between(decided, self.speech_ended),
+            transcription_delay: between(marks.transcript, self.speech_ended),
+            llm_ttft: between(marks.first_token, decided),
+            llm_ttfs: between(marks.first_clause, decided.filter(|_| marks.first_token.is_some())),
+            tts_ttfb: between(marks.first_audio, marks.first_clause),
+            playout_delay: between(marks.audible, marks.first_audio),
+            e2e_latency: between(marks.audible, start),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Values that have the right type and still cannot work. Asks nothing of the machine: whether a
+//! port is free or a model is there is `sawt doctor`'s to say.
+
+use std::net::IpAddr;
+
+use super::error::{ConfigError, Problem};
+use super::{Config, LiveKitConfig, Loaded};
+
+/// Shortest secret that LiveKit's tokens should be signed with, in characters.
+pub(super) const SECRET_CHARS_MIN: usize = 32;
+
+struct Checker<'a> {
+    loaded: &'a Loaded,
+    errors: ConfigError,
+}
+
+impl Checker<'_> {
+    fn that(&mut self, holds: bool, key: &'static str, message: impl Into<String>) {
+        if !holds {
+            let origin = self.loaded.origin(key);
+            self.errors.push(Problem::BadValue { origin, key, message: message.into() });
+        }
+    }
+
+    fn within(&mut self, key: &'static str, value: u32, min: u32, max: u32) {
+        let message = format!("{value} is out of range; it must be from {min} to {max}");
+        self.that((min..=max).contains(&value), key, message);
+    }
+
+    fn within_f(&mut self, key: &'static str, value: f32, min: f32, max: f32) {
+        let message = format!("{value} is out of range; it must be from {min} to {max}");
+        self.that((min..=max).contains(&value), key, message);
+    }
+}
+
+/// # Errors
+/// Every value that cannot work.
+pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
+    let Config { livekit, http, agent, turn, vad, stt, llm, tts, fallback, log, .. } =
+        &loaded.config;
+    let mut c = Checker { loaded, errors: ConfigError::default() };
+
+    c.that(is_livekit_url(&livekit.url), "livekit.url", URL_EXPECTED);
+    c.within("livekit.calls_max", livekit.calls_max, 1, 10_000);
+    c.within("livekit.drain_s", livekit.drain_s, 0, 24 * 3600);
+    c.that(
+        http.bind == "localhost" || http.bind.parse::<IpAddr>().is_ok(),
+        "http.bind",
+        "not an IP address; use 127.0.0.1, or the address of one interface",
+    );
+
+    c.that(!agent.languages.is_empty(), "agent.languages", "empty; name at least one, such as en");
+    for tag in &agent.languages {
+        let is_tag = (2..=3).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_lowercase());
+        c.that(
+            is_tag,
+            "agent.languages",
+            format!("{tag:?} is no primary language tag; write it like en or ar"),
+        );
+    }
+    c.within("agent.silence_prompt_s", agent.silence_prompt_s, 1, 600);
+    c.within("agent.call_max_s", agent.call_max_s, 5, 24 * 3600);
+    c.within("agent.caller_wait_s", agent.caller_wait_s, 1, 3600);
+
+    c.within("turn.endpointing_ms", turn.endpointing_ms, 50, 10_000);
+    c.within("turn.interruption_ms", turn.interruption_ms, 0, 10_000);
+    c.within("turn.turn_ms_max", turn.turn_ms_max, 1000, 300_000);
+
+    c.within_f("vad.threshold", vad.threshold, 0.0, 1.0);
+    c.within("vad.speech_ms_min", vad.speech_ms_min, 0, 5000);
+    c.within("vad.silence_ms_min", vad.silence_ms_min, 0, 5000);
+
+    let prompt_chars = stt.prompt.chars().count();
+    c.that(
+        prompt_chars <= 200,
+        "stt.prompt",
+        format!("{prompt_chars} characters; Whisper takes 200, so keep the rarest names"),
+    );
+    c.within("stt.threads", stt.threads, 0, 256);
+    c.within("stt.timeout_ms", stt.timeout_ms, 100, 600_000);
+
+    c.within("llm.threads", llm.threads, 0, 256);
+    c.within("llm.context_tokens", llm.context_tokens, 256, 1 << 20);
+    c.within("llm.slots", llm.slots, 1, 1024);
+    c.within("llm.reply_tokens_max", llm.reply_tokens_max, 1, llm.context_tokens);
+    c.within_f("llm.temperature", llm.temperature, 0.0, 2.0);
+    c.within("llm.timeout_ms", llm.timeout_ms, 100, 600_000);
+
+    c.within_f("tts.speed", tts.speed, 0.5, 2.0);
+    c.within("tts.output_sample_rate_hz", tts.output_sample_rate_hz, 8000, 48_000);
+    c.within("tts.threads", tts.threads, 0, 256);
+    c.within("tts.timeout_ms", tts.timeout_ms, 100, 600_000);
+
+    let service_key = match fallback.tts_service.as_str() {
+        "openai" => Some(("fallback.openai_api_key", &fallback.openai_api_key)),
+        "elevenlabs" => Some(("fallback.elevenlabs_api_key", &fallback.elevenlabs_api_key)),
+        _ => None,
+    };
+    c.that(
+        service_key.is_some() || (fallback.tts_service.is_empty() && !fallback.tts_enabled),
+        "fallback.tts_service",
+        format!("{:?} is not known; use openai or elevenlabs", fallback.tts_service),
+    );
+    if let Some((key, value)) = service_key.filter(|_| fallback.tts_enabled) {
+        c.that(!value.is_empty(), key, "empty, but fallback.tts_enabled asks for that service");
+    }
+
+    c.that(
+        ["text", "json"].contains(&log.format.as_str()),
+        "log.format",
+        format!("{:?} is not known; use text or json", log.format),
+    );
+    c.that(
+        tracing_subscriber::EnvFilter::try_new(&log.filter).is_ok(),
+        "log.filter",
+        format!("{:?} is no filter; write it like info or sawt=debug", log.filter),
+    );
+    c.errors.ok_or(())
+}
+
+const URL_EXPECTED: &str =
+    "not an address; write it like ws://127.0.0.1:7880 or wss://livekit.example";
+
+fn is_livekit_url(url: &str) -> bool {
+    reqwest::Url::parse(url).is_ok_and(|url| {
+        ["ws", "wss", "http", "https"].contains(&url.scheme()) && url.host_str().is_some()
+    })
+}
+
+impl Config {
+    /// What a command needs that talks to a livekit-server it did not start. `sawt dev` makes its
+    /// own keys and does not ask.
+    ///
+    /// # Errors
+    /// What is missing or too short, and where to put it.
+    pub fn require_livekit(&self) -> Result<(), ConfigError> {
+        self.livekit.require()
+    }
+}
+
+impl LiveKitConfig {
+    fn require(&self) -> Result<(), ConfigError> {
+        let mut errors = ConfigError::default();
+        if self.api_key.is_empty() {
+            errors.push(Problem::Missing { key: "livekit.api_key", name: "LIVEKIT_API_KEY" });
+        }
+        let chars = self.api_secret.chars().count();
+        if chars == 0 {
+            errors.push(Problem::Missing { key: "livekit.api_secret", name: "LIVEKIT_API_SECRET" });
+        } else if chars < SECRET_CHARS_MIN {
+            errors.push(Problem::TooShort {
+                key: "livekit.api_secret",
+                chars,
+                chars_min: SECRET_CHARS_MIN,
+            });
+        }
+        errors.ok_or(())
+    }
+}

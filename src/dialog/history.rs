@@ -1,0 +1,168 @@
+//! The conversation as both sides heard it, which is what the model may build on.
+
+use std::collections::VecDeque;
+
+use crate::engines::llm::{ChatMessage, Role};
+
+/// Turns of one call, and the window of them that the model sees.
+#[derive(Debug)]
+pub struct History {
+    system: String,
+    turns: VecDeque<ChatMessage>,
+    limits: HistoryLimits,
+}
+
+/// How much of the conversation the model sees.
+#[derive(Debug, Clone, Copy)]
+pub struct HistoryLimits {
+    /// Most messages, caller and agent together.
+    pub messages_max: usize,
+    /// Most characters of these.
+    pub chars_max: usize,
+}
+
+impl Default for HistoryLimits {
+    fn default() -> Self {
+        // About 2,000 tokens of English or 3,000 of Arabic: fits the default context of 4,096.
+        Self { messages_max: 40, chars_max: 6_000 }
+    }
+}
+
+impl History {
+    /// An empty conversation under `system`'s instructions.
+    pub fn new(system: String, limits: HistoryLimits) -> Self {
+        Self { system, turns: VecDeque::new(), limits }
+    }
+
+    /// The caller said `text`.
+    pub fn caller_said(&mut self, text: &str) {
+        self.push(Role::User, text);
+    }
+
+    /// The caller's last words come again, longer: forget them, unless they were answered.
+    pub fn retract_caller(&mut self, text: &str) {
+        let Some(last) = self.turns.back_mut().filter(|last| last.role == Role::User) else {
+            return;
+        };
+        if let Some(kept) = last.content.strip_suffix(text.trim()) {
+            last.content.truncate(kept.trim_end().len());
+        }
+        if last.content.is_empty() {
+            self.turns.pop_back();
+        }
+    }
+
+    /// The caller heard the agent say `text`. Nothing heard is nothing said.
+    pub fn agent_was_heard(&mut self, text: &str) {
+        self.push(Role::Assistant, text);
+    }
+
+    /// What the model is given.
+    pub fn messages(&self) -> Vec<ChatMessage> {
+        let system = ChatMessage { role: Role::System, content: self.system.clone() };
+        std::iter::once(system).chain(self.turns.iter().cloned()).collect()
+    }
+
+    /// The turns without the instructions.
+    pub fn turns(&self) -> impl Iterator<Item = &ChatMessage> {
+        self.turns.iter()
+    }
+
+    fn push(&mut self, role: Role, text: &str) {
+        let text = text.trim();
+        if text.is_empty() {
+            return;
+        }
+        // Chat templates expect the roles to alternate: the same side again is one message.
+        match self.turns.back_mut() {
+            Some(last) if last.role == role => {
+                last.content.push(' ');
+                last.content.push_str(text);
+            }
+            _ => self.turns.push_back(ChatMessage { role, content: text.to_owned() }),
+        }
+        self.forget();
+    }
+
+    /// Drops the oldest exchanges until the window fits. Half of it at once, so that the engine's
+    /// computed prefix stays valid for many turns and not for one.
+    fn forget(&mut self) {
+        let chars = |turns: &VecDeque<ChatMessage>| -> usize {
+            turns.iter().map(|t| t.content.chars().count()).sum()
+        };
+        let fits = self.turns.len() <= self.limits.messages_max
+            && chars(&self.turns) <= self.limits.chars_max;
+        if fits {
+            return;
+        }
+        while self.turns.len() > 1
+            && (self.turns.len() > self.limits.messages_max / 2
+                || chars(&self.turns) > self.limits.chars_max / 2)
+        {
+            self.turns.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history() -> History {
+        History::new("be kind".into(), HistoryLimits::default())
+    }
+
+    fn shape(history: &History) -> Vec<(Role, String)> {
+        history.messages().into_iter().map(|m| (m.role, m.content)).collect()
+    }
+
+    #[test]
+    fn the_model_sees_what_was_heard_under_the_instructions() {
+        let mut history = history();
+        history.agent_was_heard("Hello.");
+        history.caller_said("What time is it?");
+        history.agent_was_heard("It is");
+        assert_eq!(
+            shape(&history),
+            [
+                (Role::System, "be kind".into()),
+                (Role::Assistant, "Hello.".into()),
+                (Role::User, "What time is it?".into()),
+                (Role::Assistant, "It is".into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_answer_that_was_not_heard_leaves_the_callers_words_alone() {
+        let mut history = history();
+        history.caller_said("I want to");
+        history.agent_was_heard("");
+        history.caller_said("cancel");
+        assert_eq!(shape(&history)[1..], [(Role::User, "I want to cancel".into())]);
+    }
+
+    #[test]
+    fn words_that_come_again_are_retracted_once() {
+        let mut history = history();
+        history.agent_was_heard("Hello.");
+        history.caller_said("I want to");
+        history.retract_caller("I want to");
+        history.retract_caller("I want to");
+        history.caller_said("I want to cancel");
+        assert_eq!(shape(&history).len(), 3);
+    }
+
+    #[test]
+    fn a_long_conversation_keeps_its_end_and_its_instructions() {
+        let mut history = history();
+        for n in 0..500 {
+            history.caller_said(&format!("question {n}"));
+            history.agent_was_heard(&format!("answer {n}"));
+        }
+        let messages = history.messages();
+        assert!(messages.len() <= 41, "{}", messages.len());
+        assert_eq!(messages[0].content, "be kind");
+        assert_eq!(messages.last().unwrap().content, "answer 499");
+    }
+}

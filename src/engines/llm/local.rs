@@ -1,0 +1,158 @@
+//! Wits in an engine process of this machine.
+
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
+use sawt_engine_protocol::v1::generate_event::Event;
+use sawt_engine_protocol::v1::language_model_client::LanguageModelClient;
+use sawt_engine_protocol::v1::{self, FinishReason};
+use tonic::Streaming;
+
+use super::{Generated, Generation, GenerationStats, LanguageModel, Role};
+use crate::engines::EngineError;
+use crate::engines::rpc::{RESTART_PATIENCE, error_of};
+use crate::supervisor::EngineHandle;
+
+/// Client of `sawt-llm`. A reply that the engine dies over is written again after its restart, and
+/// the words that were already given are skipped.
+#[derive(Debug, Clone)]
+pub struct LocalLlm {
+    engine: EngineHandle,
+}
+
+impl LocalLlm {
+    /// A client of `engine`.
+    pub fn new(engine: EngineHandle) -> Self {
+        Self { engine }
+    }
+}
+
+/// A reply in the writing.
+struct Writing {
+    engine: EngineHandle,
+    request: v1::GenerateRequest,
+    events: Option<Streaming<v1::GenerateEvent>>,
+    /// What was given so far.
+    given: String,
+    /// After a restart: what must be written again before there is news.
+    rewritten: Option<String>,
+    retried: bool,
+    over: bool,
+}
+
+impl LanguageModel for LocalLlm {
+    fn generate(&self, request: Generation) -> BoxStream<'static, Result<Generated, EngineError>> {
+        let messages = request
+            .messages
+            .into_iter()
+            .map(|m| v1::ChatMessage {
+                role: match m.role {
+                    Role::System => v1::Role::System,
+                    Role::User => v1::Role::User,
+                    Role::Assistant => v1::Role::Assistant,
+                }
+                .into(),
+                content: m.content,
+            })
+            .collect();
+        let writing = Writing {
+            engine: self.engine.clone(),
+            request: v1::GenerateRequest {
+                conversation: request.conversation,
+                messages,
+                max_tokens: request.max_tokens,
+                temperature: request.temperature,
+                top_p: 0.0,
+                seed: 0,
+                stop: Vec::new(),
+            },
+            events: None,
+            given: String::new(),
+            rewritten: None,
+            retried: false,
+            over: false,
+        };
+        stream::unfold(writing, |mut writing| async move {
+            let next = writing.next().await?;
+            Some((next, writing))
+        })
+        .boxed()
+    }
+}
+
+impl Writing {
+    async fn next(&mut self) -> Option<Result<Generated, EngineError>> {
+        if self.over {
+            return None;
+        }
+        loop {
+            match self.event().await {
+                Ok(Some(Event::Text(text))) => {
+                    if let Some(news) = self.news(text) {
+                        self.given.push_str(&news);
+                        return Some(Ok(Generated::Text(news)));
+                    }
+                }
+                Ok(Some(Event::Done(done))) => {
+                    self.over = true;
+                    return Some(Ok(Generated::Done(stats_of(&done))));
+                }
+                Ok(None) => {}
+                Err(error) if matches!(error, EngineError::Unavailable { .. }) && !self.retried => {
+                    tracing::warn!(%error, "Writing the reply once more.");
+                    self.retried = true;
+                    self.events = None;
+                    self.rewritten = (!self.given.is_empty()).then(String::new);
+                }
+                Err(error) => {
+                    self.over = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+
+    async fn event(&mut self) -> Result<Option<Event>, EngineError> {
+        let engine = self.engine.clone();
+        let error = |status: tonic::Status| error_of(&engine, &status);
+        let events = match &mut self.events {
+            Some(events) => events,
+            None => {
+                let channel = self.engine.ready(RESTART_PATIENCE).await?;
+                let mut client = LanguageModelClient::new(channel);
+                let request = self.request.clone();
+                let events = client.generate(request).await.map_err(error)?.into_inner();
+                self.events.insert(events)
+            }
+        };
+        match events.message().await.map_err(error)? {
+            Some(event) => Ok(event.event),
+            None => {
+                let detail = "it ended in mid-reply".to_owned();
+                Err(EngineError::Unavailable { engine: "llm", detail })
+            }
+        }
+    }
+
+    /// What of `text` was not given before the restart.
+    fn news(&mut self, text: String) -> Option<String> {
+        let Some(rewritten) = &mut self.rewritten else { return Some(text) };
+        rewritten.push_str(&text);
+        if self.given.starts_with(rewritten.as_str()) {
+            return None;
+        }
+        let rewritten = self.rewritten.take()?;
+        // The same words again, or, if the second attempt differs, what follows as many letters.
+        let skip = self.given.chars().count();
+        Some(rewritten.chars().skip(skip).collect()).filter(|news: &String| !news.is_empty())
+    }
+}
+
+fn stats_of(done: &v1::GenerateDone) -> GenerationStats {
+    GenerationStats {
+        prompt_tokens: done.prompt_tokens,
+        cached_tokens: done.cached_tokens,
+        completion_tokens: done.completion_tokens,
+        first_token_ms: done.first_token_ms,
+        truncated: done.reason() != FinishReason::Stop,
+    }
+}

@@ -1,0 +1,144 @@
+//! Starts the engines that a command needs and hands out their clients.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::EngineError;
+use super::llm::LocalLlm;
+use super::stt::LocalStt;
+use super::tts::LocalTts;
+use super::vad::{EnergyVad, SileroModel, SileroVad, VadError};
+use crate::call::{Engines, VadFactory};
+use crate::config::Config;
+use crate::models::{ModelError, Store};
+use crate::supervisor::{EngineHandle, EngineKind, SpecError, Supervisor, engine_specs};
+
+/// Engines do not take longer than this to load before a command gives up.
+const LOAD_PATIENCE: Duration = Duration::from_secs(300);
+
+/// Why the engines do not run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Something is missing.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// A model or library is not there.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The voice detector does not load.
+    #[error(transparent)]
+    Vad(#[from] VadError),
+    /// An engine does not come up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// Engine processes that run, and the folder of their sockets.
+pub struct RunningEngines {
+    supervisor: Supervisor,
+    _socket_dir: SocketDir,
+}
+
+impl RunningEngines {
+    /// Starts the engines named in `kinds`; returns at once, while they load.
+    ///
+    /// # Errors
+    /// When a program, model or folder is missing.
+    pub fn start(config: &Config, kinds: &[EngineKind]) -> Result<Self, StartError> {
+        let store = Store::open(config.models.dir.clone());
+        let socket_dir = SocketDir::make(config.engines.socket_dir.as_deref())?;
+        let specs = engine_specs(config, &store, &socket_dir.0, kinds)?;
+        Ok(Self { supervisor: Supervisor::start(specs), _socket_dir: socket_dir })
+    }
+
+    /// Waits until all of them answer.
+    ///
+    /// # Errors
+    /// When one of them can not.
+    pub async fn ready(&self) -> Result<(), EngineError> {
+        self.supervisor.wait_ready(LOAD_PATIENCE).await
+    }
+
+    /// All engines.
+    pub fn handles(&self) -> &[EngineHandle] {
+        self.supervisor.handles()
+    }
+
+    /// Client of the ears; `None` if they were not started.
+    pub fn stt(&self) -> Option<LocalStt> {
+        self.supervisor.handle(EngineKind::Stt).map(LocalStt::new)
+    }
+
+    /// Client of the wits.
+    pub fn llm(&self) -> Option<LocalLlm> {
+        self.supervisor.handle(EngineKind::Llm).map(LocalLlm::new)
+    }
+
+    /// Client of the voice.
+    pub fn tts(&self) -> Option<LocalTts> {
+        self.supervisor.handle(EngineKind::Tts).map(LocalTts::new)
+    }
+
+    /// What calls need; `None` unless all three engines were started.
+    ///
+    /// # Errors
+    /// When the voice detector does not load.
+    pub fn for_calls(&self, config: &Config) -> Result<Option<Engines>, StartError> {
+        let (Some(stt), Some(llm), Some(tts)) = (self.stt(), self.llm(), self.tts()) else {
+            return Ok(None);
+        };
+        let vad_fallback: VadFactory = Arc::new(|| Box::new(EnergyVad::new()));
+        let vad: VadFactory = if config.vad.enabled {
+            let store = Store::open(config.models.dir.clone());
+            let library = store.resolve("onnxruntime")?;
+            let weights = store.resolve("silero-vad")?;
+            let model = SileroModel::load(library.main_file(), weights.main_file())?;
+            Arc::new(move || Box::new(SileroVad::new(Arc::clone(&model))))
+        } else {
+            Arc::clone(&vad_fallback)
+        };
+        Ok(Some(Engines {
+            stt: Arc::new(stt),
+            llm: Arc::new(llm),
+            tts: Arc::new(tts),
+            vad,
+            vad_fallback,
+        }))
+    }
+
+    /// Ends the engines and waits for them.
+    pub async fn stop(&self) {
+        self.supervisor.stop().await;
+    }
+}
+
+/// A folder that only we may enter, removed with its owner.
+struct SocketDir(PathBuf);
+
+impl SocketDir {
+    fn make(parent: Option<&Path>) -> Result<Self, SpecError> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        let parent = match parent {
+            Some(parent) => parent.to_owned(),
+            None => std::env::var_os("XDG_RUNTIME_DIR")
+                .map(PathBuf::from)
+                .filter(|dir| dir.is_dir())
+                .unwrap_or_else(std::env::temp_dir),
+        };
+        let name = format!("sawt-{}-{:08x}", std::process::id(), rand::random::<u32>());
+        let dir = parent.join(name);
+        std::fs::DirBuilder::new()
+            .recursive(false)
+            .mode(0o700)
+            .create(&dir)
+            .map_err(|error| SpecError::SocketDir { path: dir.display().to_string(), error })?;
+        Ok(Self(dir))
+    }
+}
+
+impl Drop for SocketDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,133 @@
+//! Looks at the first bytes of a file: is it what it claims to be, and does it hold together?
+//! Cheap (no weights are read) and safe for hostile files. An engine's loader checks the rest.
+
+mod gguf;
+mod onnx;
+
+use std::fs::File;
+use std::io::{BufReader, Read as _};
+use std::path::Path;
+
+use super::ModelError;
+use super::manifest::ModelKind;
+
+const GGML_MAGIC: [u8; 4] = *b"lmgg";
+const ELF_MAGIC: [u8; 4] = *b"\x7fELF";
+const VOICE_JSON_BYTES_MAX: u64 = 4 << 20;
+
+/// What a file is, by its first bytes; a lone `.onnx` is a voice if its configuration is beside it.
+pub(super) fn guess_kind(path: &Path) -> Result<ModelKind, ModelError> {
+    let mut magic = [0; 4];
+    File::open(path)
+        .and_then(|mut file| file.read_exact(&mut magic))
+        .map_err(ModelError::io("read", path))?;
+    match magic {
+        GGML_MAGIC => Ok(ModelKind::Stt),
+        gguf::MAGIC => Ok(ModelKind::Llm),
+        ELF_MAGIC => Ok(ModelKind::Library),
+        _ if path.with_added_extension("json").is_file() => Ok(ModelKind::Tts),
+        _ => Err(bad(path, "its first bytes are none that we know")),
+    }
+}
+
+/// Checks the main file of a model of this kind.
+pub(super) fn check(path: &Path, kind: ModelKind) -> Result<(), ModelError> {
+    let file = File::open(path).map_err(ModelError::io("read", path))?;
+    let length = file.metadata().map_err(ModelError::io("read", path))?.len();
+    let mut input = BufReader::with_capacity(1 << 16, file);
+    let result = match kind {
+        ModelKind::Stt => whisper_ggml(&mut input, length),
+        ModelKind::Llm => gguf::check(&mut input, length),
+        ModelKind::Library => library(&mut input),
+        ModelKind::Tts | ModelKind::Vad | ModelKind::Turn | ModelKind::Diacritizer => {
+            onnx::check(&mut input, length)
+        }
+    };
+    result.map_err(|detail| bad(path, &detail))?;
+    if kind == ModelKind::Tts {
+        voice_json(&path.with_added_extension("json"))?;
+    }
+    Ok(())
+}
+
+fn bad(path: &Path, detail: &str) -> ModelError {
+    ModelError::BadFile { path: path.to_owned(), detail: detail.to_owned() }
+}
+
+/// Reads or says that the file ends too early.
+fn exact<const N: usize>(input: &mut impl std::io::Read) -> Result<[u8; N], String> {
+    let mut buffer = [0; N];
+    input.read_exact(&mut buffer).map_err(|_| "it ends too early".to_owned())?;
+    Ok(buffer)
+}
+
+fn whisper_ggml(input: &mut impl std::io::Read, length: u64) -> Result<(), String> {
+    if exact::<4>(input)? != GGML_MAGIC {
+        return Err("it is not a ggml Whisper file".into());
+    }
+    let mut header = [0_u32; 11];
+    for value in &mut header {
+        *value = u32::from_le_bytes(exact(input)?);
+    }
+    let [vocab, audio_ctx, state, head, layer, text_ctx, _, _, text_layer, mels, _] = header;
+    let sane = (50_000..60_000).contains(&vocab)
+        && (1..=10_000).contains(&audio_ctx)
+        && (1..=10_000).contains(&text_ctx)
+        && (1..=16_384).contains(&state)
+        && (1..=state).contains(&head)
+        && (1..=128).contains(&layer)
+        && (1..=128).contains(&text_layer)
+        && (1..=256).contains(&mels);
+    if !sane {
+        return Err("its header makes no sense for a Whisper model".into());
+    }
+    // The word table alone has `vocab` rows of `state` numbers; even 4-bit weights take half a byte.
+    if length < u64::from(vocab) * u64::from(state) / 2 {
+        return Err("it is shorter than its header says: a cut-off copy".into());
+    }
+    Ok(())
+}
+
+fn library(input: &mut impl std::io::Read) -> Result<(), String> {
+    let header: [u8; 20] = exact(input)?;
+    if header[..4] != ELF_MAGIC {
+        return Err("it is not a shared library of this system".into());
+    }
+    let machine = u16::from_le_bytes([header[18], header[19]]);
+    let ours = match std::env::consts::ARCH {
+        "x86_64" => 62,
+        "aarch64" => 183,
+        _ => machine,
+    };
+    if header[4] != 2 || machine != ours {
+        return Err(format!("it is a library for another machine, not {}", std::env::consts::ARCH));
+    }
+    Ok(())
+}
+
+/// What our voice engine reads of a Piper configuration.
+fn voice_json(path: &Path) -> Result<(), ModelError> {
+    let file = File::open(path).map_err(|_| {
+        bad(path, "a Piper voice needs its configuration, NAME.onnx.json, beside NAME.onnx")
+    })?;
+    let mut text = String::new();
+    file.take(VOICE_JSON_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(ModelError::io("read", path))?;
+    let json: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| bad(path, &error.to_string()))?;
+    let rate = json["audio"]["sample_rate"].as_u64();
+    if !rate.is_some_and(|rate_hz| (8_000..=48_000).contains(&rate_hz)) {
+        return Err(bad(path, "audio.sample_rate is missing or not between 8000 and 48000"));
+    }
+    if !json["phoneme_id_map"].as_object().is_some_and(|map| !map.is_empty()) {
+        return Err(bad(path, "phoneme_id_map is missing"));
+    }
+    if !json["espeak"]["voice"].is_string() {
+        return Err(bad(path, "espeak.voice is missing"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

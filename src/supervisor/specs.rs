@@ -1,0 +1,184 @@
+//! From configuration to engine processes: which program, which model, how many threads.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::{EngineKind, EngineSpec};
+use crate::config::Config;
+use crate::models::{ModelError, Store};
+
+/// Why engines can not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// A model or library is not there.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// We do not know where we are.
+    #[error("can not tell where this program is ({0}); set engines.dir")]
+    OwnPath(std::io::Error),
+    /// The socket's folder.
+    #[error("can not make the folder {path} for the engines' sockets ({error}); set engines.socket_dir")]
+    SocketDir {
+        /// Which folder
+        path: String,
+        /// What happened
+        error: std::io::Error,
+    },
+    /// Unix sockets have short names.
+    #[error("{path} is too long for a unix socket; set engines.socket_dir to a shorter path")]
+    SocketPath {
+        /// Which path
+        path: String,
+    },
+}
+
+/// Longest path of a unix socket on Linux, its terminating zero excepted.
+const SOCKET_PATH_MAX: usize = 107;
+
+/// Prefix of the voices that espeak-ng itself speaks.
+const ESPEAK: &str = "espeak-";
+
+/// What to start for `config`, for the engines named in `kinds`, with sockets in `socket_dir`.
+///
+/// # Errors
+/// When a model, a library or a folder is missing.
+pub fn engine_specs(
+    config: &Config,
+    store: &Store,
+    socket_dir: &Path,
+    kinds: &[EngineKind],
+) -> Result<Vec<EngineSpec>, SpecError> {
+    let programs = match &config.engines.dir {
+        Some(dir) => dir.clone(),
+        None => own_dir()?,
+    };
+    kinds
+        .iter()
+        .map(|&kind| {
+            let socket = socket_dir.join(format!("{}.sock", kind.as_str()));
+            if socket.as_os_str().len() > SOCKET_PATH_MAX {
+                return Err(SpecError::SocketPath { path: socket.display().to_string() });
+            }
+            let (args, threads) = match kind {
+                EngineKind::Stt => (stt_args(config, store)?, config.stt.threads),
+                EngineKind::Llm => (llm_args(config, store)?, config.llm.threads),
+                EngineKind::Tts => (tts_args(config, store)?, config.tts.threads),
+            };
+            let program = programs.join(format!("sawt-{}", kind.as_str()));
+            let threads = if threads == 0 { default_threads(kind, cores()) } else { threads };
+            Ok(EngineSpec { kind, program, args, env: thread_env(), socket, threads })
+        })
+        .collect()
+}
+
+fn own_dir() -> Result<PathBuf, SpecError> {
+    let own = std::env::current_exe().map_err(SpecError::OwnPath)?;
+    Ok(own.parent().map_or_else(PathBuf::new, Path::to_owned))
+}
+
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
+}
+
+/// A call uses its engines one after another, so each may have most of the machine; the voice
+/// overlaps with the model that is still writing.
+const fn default_threads(kind: EngineKind, cores: u32) -> u32 {
+    let most = match kind {
+        EngineKind::Stt => 4,
+        EngineKind::Llm => 8,
+        EngineKind::Tts => 2,
+    };
+    if cores < most { cores } else { most }
+}
+
+/// OpenMP's threads must not spin while they wait: three engines share the cores, and one
+/// descheduled peer stalls a spinning barrier.
+fn thread_env() -> Vec<(&'static str, String)> {
+    vec![("OMP_WAIT_POLICY", "passive".to_owned()), ("GOMP_SPINCOUNT", "1000".to_owned())]
+}
+
+fn stt_args(config: &Config, store: &Store) -> Result<Vec<OsString>, SpecError> {
+    let model = store.resolve(&config.stt.model)?;
+    Ok(vec!["--model".into(), model.main_file().into(), "--model-name".into(), model.name.into()])
+}
+
+fn llm_args(config: &Config, store: &Store) -> Result<Vec<OsString>, SpecError> {
+    let model = store.resolve(&config.llm.model)?;
+    Ok(vec![
+        "--model".into(),
+        model.main_file().into(),
+        "--model-name".into(),
+        model.name.into(),
+        "--context-tokens".into(),
+        config.llm.context_tokens.to_string().into(),
+        "--slots".into(),
+        config.llm.slots.to_string().into(),
+    ])
+}
+
+fn tts_args(config: &Config, store: &Store) -> Result<Vec<OsString>, SpecError> {
+    let tts = &config.tts;
+    let wanted: BTreeSet<&str> = [tts.voice.as_str(), tts.voice_default.as_str()]
+        .into_iter()
+        .chain(tts.voice_map.values().map(String::as_str))
+        .filter(|voice| !voice.is_empty())
+        .collect();
+    let mut args: Vec<OsString> = Vec::new();
+    let mut piper = false;
+    for voice in wanted {
+        match voice.strip_prefix(ESPEAK) {
+            Some(language) => args.extend(["--espeak-voice".into(), language.into()]),
+            None => {
+                piper = true;
+                args.extend(["--voice".into(), store.resolve(voice)?.main_file().into()]);
+            }
+        }
+    }
+    if piper {
+        args.extend(["--onnxruntime".into(), store.resolve("onnxruntime")?.main_file().into()]);
+    }
+    Ok(args)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_model_says_how_to_get_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(Some(dir.path().to_owned()));
+        let error =
+            engine_specs(&Config::default(), &store, dir.path(), &[EngineKind::Stt]).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("whisper-base") && message.contains("models pull"), "{message}");
+    }
+
+    #[test]
+    fn a_voice_of_espeak_needs_no_model() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(Some(dir.path().to_owned()));
+        let mut config = Config::default();
+        config.tts.voice_map = [("ar".to_owned(), "espeak-ar".to_owned())].into();
+        config.tts.voice_default = "espeak-en".into();
+        let specs = engine_specs(&config, &store, dir.path(), &[EngineKind::Tts]).unwrap();
+        assert_eq!(specs[0].args, ["--espeak-voice", "ar", "--espeak-voice", "en"]);
+    }
+
+    #[test]
+    fn a_socket_path_that_is_too_long_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(Some(dir.path().to_owned()));
+        let deep = PathBuf::from("/").join("d".repeat(120));
+        let error =
+            engine_specs(&Config::default(), &store, &deep, &[EngineKind::Tts]).unwrap_err();
+        assert!(error.to_string().contains("engines.socket_dir"), "{error}");
+    }
+
+    #[test]
+    fn threads_follow_the_machine() {
+        assert_eq!(default_threads(EngineKind::Llm, 2), 2);
+        assert_eq!(default_threads(EngineKind::Stt, 64), 4);
+    }
+}

@@ -1,0 +1,221 @@
+//! What goes into the turn machine and what comes out: one closed enum each.
+
+use super::CallTime;
+
+/// Names one request to transcribe. Unique within a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UtteranceId(pub u32);
+
+impl std::fmt::Display for UtteranceId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "u{}", self.0)
+    }
+}
+
+/// Names one thing the agent says. Unique within a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplyId(pub u32);
+
+impl std::fmt::Display for ReplyId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "r{}", self.0)
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TurnInput {
+    /// The caller can hear the agent.
+    CallerReady,
+    /// The voice detector is sure that speech began at `at`, a little while ago.
+    SpeechStarted {
+        /// where in the call the speech began
+        at: CallTime,
+    },
+    /// The voice detector is sure that speech ended at `at`, a little while ago.
+    SpeechEnded {
+        /// where in the call the speech ended
+        at: CallTime,
+    },
+    /// The answer to [`TurnOutput::Transcribe`].
+    Transcript {
+        /// of which request
+        utterance: UtteranceId,
+        /// what was heard
+        outcome: TranscriptOutcome,
+    },
+    /// The caller wrote.
+    CallerText(String),
+    /// The first sample of a reply has been handed to the caller's ear.
+    ReplyAudible {
+        /// of which reply
+        reply: ReplyId,
+    },
+    /// A reply that was not stopped is over.
+    ReplyEnded {
+        /// which
+        reply: ReplyId,
+        /// how
+        outcome: ReplyOutcome,
+    },
+    /// The caller left, or the call is being ended from outside.
+    HangUp(EndReason),
+}
+
+/// What became of a transcription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TranscriptOutcome {
+    /// These words; empty when there were none.
+    Words(String),
+    /// The engine could not do it, retries included.
+    Failed,
+}
+
+/// What became of a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplyOutcome {
+    /// All of it was heard.
+    Finished,
+    /// The engines could not do it, retries included; some of it may have been heard.
+    Failed,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TurnOutput {
+    /// Transcribe the caller's audio between these times; answer with
+    /// [`TurnInput::Transcript`], always.
+    Transcribe {
+        /// name of the request
+        utterance: UtteranceId,
+        /// start of the audio
+        from: CallTime,
+        /// end of the audio
+        until: CallTime,
+    },
+    /// Nobody waits for this transcript any more.
+    DropTranscript {
+        /// name of the request
+        utterance: UtteranceId,
+    },
+    /// Let the language model answer these words and speak the answer. Answer with
+    /// [`TurnInput::ReplyAudible`] and [`TurnInput::ReplyEnded`].
+    Reply {
+        /// name of the reply
+        reply: ReplyId,
+        /// the caller's words
+        to: String,
+        /// when the caller's last word ended, for the stopwatch
+        speech_ended: Option<CallTime>,
+    },
+    /// Speak a fixed line. Answered like a reply.
+    Say {
+        /// name of the reply
+        reply: ReplyId,
+        /// which line
+        line: Line,
+    },
+    /// Stop this reply at once: nothing more of it is heard. Not answered.
+    Stop {
+        /// which
+        reply: ReplyId,
+        /// why
+        why: StopReason,
+    },
+    /// Words of the caller that get no reply, and why.
+    Unanswered {
+        /// which request, where there was one
+        utterance: Option<UtteranceId>,
+        /// why
+        why: UnansweredReason,
+    },
+    /// Show what the agent is doing.
+    State(crate::transport::AgentState),
+    /// The call is over. Nothing comes after this.
+    End(EndReason),
+}
+
+/// Lines that the agent says without being asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// At the start.
+    Welcome,
+    /// The caller has been silent; the how-manieth time, from 0.
+    SilencePrompt(usize),
+    /// A turn could not be answered.
+    Apology,
+    /// Before ending the call. Can not be interrupted.
+    Goodbye,
+}
+
+impl Line {
+    /// What an interruption may drop is a property of the line, not a flag somewhere else.
+    pub const fn interruptible(self) -> bool {
+        !matches!(self, Self::Goodbye)
+    }
+}
+
+/// Why a reply was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// The caller spoke or wrote over it.
+    Interrupted,
+    /// The caller went on before anything was heard: the words it answered come again, longer.
+    CallerWentOn,
+    /// It took too long.
+    TimedOut,
+    /// The call ends.
+    Ending,
+}
+
+/// Why words of the caller got no reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnansweredReason {
+    /// No words were heard in it.
+    NoWords,
+    /// A short sound while the agent spoke.
+    OverAgent,
+    /// The engine could not transcribe it.
+    TranscriptFailed,
+    /// The engines could not answer it.
+    ReplyFailed,
+    /// The call ended first.
+    CallEnded,
+}
+
+/// Why a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// The caller hung up or left.
+    CallerLeft,
+    /// Nobody came.
+    NoCaller,
+    /// The caller said nothing for too long.
+    Silence,
+    /// The call reached its longest length.
+    TooLong,
+    /// The room was closed.
+    RoomClosed,
+    /// The network or the server was lost.
+    Lost,
+    /// The operator or LiveKit ended it.
+    Stopped,
+    /// The input ended (files).
+    InputEnded,
+}
+
+impl EndReason {
+    /// For logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CallerLeft => "caller_left",
+            Self::NoCaller => "no_caller",
+            Self::Silence => "silence",
+            Self::TooLong => "too_long",
+            Self::RoomClosed => "room_closed",
+            Self::Lost => "lost",
+            Self::Stopped => "stopped",
+            Self::InputEnded => "input_ended",
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The numbers behind the turn machine's decisions.
+
+use std::time::Duration;
+
+use crate::config::Config;
+
+/// How patient and how interruptible the agent is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnPolicy {
+    /// Silence after speech that ends the caller's turn.
+    pub endpointing: Duration,
+    /// Speech over the agent that stops it; shorter speech is ignored.
+    pub interruption_min: Duration,
+    /// Longest piece of speech that is transcribed in one go.
+    pub utterance_max: Duration,
+    /// Most such pieces in one turn; then it is answered even if the caller speaks on.
+    pub utterances_max: usize,
+    /// Silence of both sides before the agent asks whether the caller is there.
+    pub silence_prompt_after: Duration,
+    /// How many times it asks before it ends the call.
+    pub silence_prompts: usize,
+    /// Whether there is a welcome to say.
+    pub welcome: bool,
+    /// Whether there is a goodbye to say.
+    pub goodbye: bool,
+    /// Whether there is an apology to say.
+    pub apology: bool,
+    /// Longest call.
+    pub call_max: Duration,
+    /// Longest wait for a transcript; engines have shorter limits of their own.
+    pub transcript_max: Duration,
+    /// Longest wait for a reply's first audio.
+    pub reply_max: Duration,
+    /// Longest time a reply may be heard.
+    pub speaking_max: Duration,
+}
+
+impl Default for TurnPolicy {
+    fn default() -> Self {
+        Self::from(&Config::default())
+    }
+}
+
+impl From<&Config> for TurnPolicy {
+    fn from(config: &Config) -> Self {
+        let ms = |n: u32| Duration::from_millis(u64::from(n));
+        let s = |n: u32| Duration::from_secs(u64::from(n));
+        Self {
+            endpointing: ms(config.turn.endpointing_ms),
+            interruption_min: ms(config.turn.interruption_ms),
+            utterance_max: ms(config.turn.turn_ms_max.clamp(1_000, 29_000)),
+            utterances_max: 8,
+            silence_prompt_after: s(config.agent.silence_prompt_s.max(1)),
+            silence_prompts: config.agent.silence_prompts.len(),
+            welcome: !config.agent.welcome.is_empty(),
+            goodbye: !config.agent.goodbye.is_empty(),
+            apology: !config.agent.apology.is_empty(),
+            call_max: s(config.agent.call_max_s.max(1)),
+            // Twice the engine's own limit: it retries once after a restart.
+            transcript_max: ms(config.stt.timeout_ms.saturating_mul(2)),
+            reply_max: ms(config
+                .llm
+                .timeout_ms
+                .saturating_add(config.tts.timeout_ms)
+                .saturating_mul(2)),
+            speaking_max: s(120),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A seed drives callers and engines against the turn machine; invariants hold at every step.
+//!
+//! `SAWT_SIM_CALLS` sets how many calls, `SAWT_SIM_SEED` replays one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use super::{
+    CallTime, EndReason, ReplyId, ReplyOutcome, TranscriptOutcome, TurnInput, TurnMachine,
+    TurnOutput, TurnPolicy, UtteranceId,
+};
+
+/// What the outside world is about to do, by time.
+#[derive(Debug, Default)]
+struct World {
+    events: BTreeMap<(CallTime, u64), TurnInput>,
+    order: u64,
+    /// Requests that nobody dropped, and whether an answer is on its way.
+    transcripts: BTreeMap<UtteranceId, bool>,
+    reply: Option<ReplyId>,
+    audible: Option<ReplyId>,
+    answered_or_explained: BTreeSet<UtteranceId>,
+    outcomes: BTreeMap<UtteranceId, TranscriptOutcome>,
+    ended: Option<EndReason>,
+    outputs: u64,
+}
+
+impl World {
+    fn at(&mut self, time: CallTime, input: TurnInput) {
+        self.order += 1;
+        self.events.insert((time, self.order), input);
+    }
+}
+
+fn ms(rng: &mut StdRng, range: std::ops::Range<u64>) -> Duration {
+    Duration::from_millis(rng.random_range(range))
+}
+
+/// A caller's whole behaviour, decided ahead: speech, pauses, noises, text, hanging up.
+fn plan_caller(world: &mut World, rng: &mut StdRng) {
+    let mut now = CallTime::ZERO + ms(rng, 0..2_000);
+    world.at(now, TurnInput::CallerReady);
+    for _ in 0..rng.random_range(0..14) {
+        now = now + ms(rng, 20..6_000);
+        match rng.random_range(0..10) {
+            0 => world.at(now, TurnInput::CallerText("typed".into())),
+            1 => {} // silence
+            kind => {
+                let length = match kind {
+                    2 => ms(rng, 30..300),         // a cough, "mm-hm"
+                    3 => ms(rng, 20_000..200_000), // never stops
+                    _ => ms(rng, 300..6_000),
+                };
+                world.at(now, TurnInput::SpeechStarted { at: now - Duration::from_millis(20) });
+                now = now + length;
+                world.at(now, TurnInput::SpeechEnded { at: now - Duration::from_millis(20) });
+                if rng.random_bool(0.3) {
+                    now = now + ms(rng, 20..400); // a pause in mid-sentence
+                    world.at(now, TurnInput::SpeechStarted { at: now });
+                    now = now + ms(rng, 100..3_000);
+                    world.at(now, TurnInput::SpeechEnded { at: now });
+                }
+            }
+        }
+    }
+    let end = match rng.random_range(0..3) {
+        0 => EndReason::CallerLeft,
+        1 => EndReason::Lost,
+        _ => return, // stays until the agent ends it
+    };
+    world.at(now + ms(rng, 0..4_000), TurnInput::HangUp(end));
+}
+
+/// What the engines do with one output: answer soon, late, twice, wrongly or never.
+fn react(world: &mut World, rng: &mut StdRng, now: CallTime, output: TurnOutput) {
+    world.outputs += 1;
+    assert!(world.ended.is_none(), "nothing comes after the end: {output:?}");
+    match output {
+        TurnOutput::Transcribe { utterance, from, until } => {
+            assert!(from < until && until <= now, "audio that exists: {from}..{until} at {now}");
+            assert!(until.since(from) < Duration::from_secs(31), "what an engine takes");
+            world.transcripts.insert(utterance, false);
+            let outcome = match rng.random_range(0..10) {
+                0 => TranscriptOutcome::Failed,
+                1 => TranscriptOutcome::Words(String::new()),
+                _ => TranscriptOutcome::Words(format!("words-{utterance}")),
+            };
+            if rng.random_bool(0.95) {
+                let times = 1 + u32::from(rng.random_bool(0.1));
+                for _ in 0..times {
+                    let due = now + ms(rng, 1..3_000);
+                    world.at(due, TurnInput::Transcript { utterance, outcome: outcome.clone() });
+                }
+            }
+            world.outcomes.insert(utterance, outcome);
+        }
+        TurnOutput::DropTranscript { utterance } => {
+            assert!(world.transcripts.remove(&utterance).is_some(), "dropped what was asked");
+        }
+        TurnOutput::Reply { reply, to, .. } => {
+            assert!(!to.trim().is_empty(), "a reply to nothing");
+            for word in to.split(' ').filter_map(|w| w.strip_prefix("words-u")) {
+                world.answered_or_explained.insert(UtteranceId(word.parse().unwrap()));
+            }
+            begin_reply(world, rng, now, reply);
+        }
+        TurnOutput::Say { reply, .. } => begin_reply(world, rng, now, reply),
+        TurnOutput::Stop { reply, .. } => {
+            assert_eq!(world.reply.take(), Some(reply), "stopped what was running");
+            world.audible = None;
+        }
+        TurnOutput::Unanswered { utterance, .. } => {
+            if let Some(utterance) = utterance {
+                world.answered_or_explained.insert(utterance);
+            }
+        }
+        TurnOutput::State(_) => {}
+        TurnOutput::End(reason) => world.ended = Some(reason),
+    }
+}
+
+fn begin_reply(world: &mut World, rng: &mut StdRng, now: CallTime, reply: ReplyId) {
+    assert_eq!(world.reply, None, "never two replies at once");
+    world.reply = Some(reply);
+    if rng.random_bool(0.03) {
+        return; // the engine never answers
+    }
+    let failed = rng.random_bool(0.1);
+    let audible = now + ms(rng, 1..4_000);
+    if !failed || rng.random_bool(0.5) {
+        world.at(audible, TurnInput::ReplyAudible { reply });
+    }
+    let outcome = if failed { ReplyOutcome::Failed } else { ReplyOutcome::Finished };
+    world.at(audible + ms(rng, 1..8_000), TurnInput::ReplyEnded { reply, outcome });
+}
+
+fn simulate(seed: u64) -> World {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut world = World::default();
+    let policy = TurnPolicy {
+        call_max: ms(&mut rng, 5_000..600_000),
+        endpointing: ms(&mut rng, 0..1_500),
+        interruption_min: ms(&mut rng, 0..800),
+        welcome: rng.random_bool(0.8),
+        goodbye: rng.random_bool(0.8),
+        apology: rng.random_bool(0.8),
+        ..TurnPolicy::default()
+    };
+    let mut machine = TurnMachine::new(policy);
+    plan_caller(&mut world, &mut rng);
+
+    let mut now = CallTime::ZERO;
+    for _ in 0..20_000 {
+        let timer = machine.poll_timeout();
+        let event = world.events.keys().next().copied();
+        match (event, timer) {
+            (Some(key), timer) if timer.is_none_or(|timer| key.0 <= timer) => {
+                now = now.max(key.0);
+                let Some(input) = world.events.remove(&key) else { unreachable!() };
+                match &input {
+                    TurnInput::ReplyAudible { reply } if world.reply == Some(*reply) => {
+                        world.audible = Some(*reply);
+                    }
+                    TurnInput::ReplyEnded { reply, .. } if world.reply == Some(*reply) => {
+                        world.reply = None;
+                        world.audible = None;
+                    }
+                    _ => {}
+                }
+                machine.handle_input(now, input);
+            }
+            (_, Some(timer)) => {
+                assert!(timer >= now || machine.poll_timeout().is_some_and(|t| t <= now));
+                now = now.max(timer);
+                machine.handle_timeout(now);
+            }
+            _ => break,
+        }
+        let mut asked = 0;
+        while let Some(output) = machine.poll_output() {
+            react(&mut world, &mut rng, now, output);
+            asked += 1;
+            assert!(asked < 64, "outputs without end at {now}");
+        }
+        if world.ended.is_some() {
+            break;
+        }
+        // An active call always has a timeout; a waiting one has the caller's arrival ahead.
+        assert!(machine.poll_timeout().is_some() || !world.events.is_empty(), "stuck at {now}");
+    }
+    world
+}
+
+#[test]
+fn invariants_hold_over_random_calls() {
+    let calls = std::env::var("SAWT_SIM_CALLS").ok().and_then(|n| n.parse().ok()).unwrap_or(3_000);
+    let seeds = match std::env::var("SAWT_SIM_SEED").ok().and_then(|n| n.parse::<u64>().ok()) {
+        Some(seed) => seed..seed + 1,
+        None => 0..calls,
+    };
+    let mut outputs = 0;
+    for seed in seeds {
+        let world = std::panic::catch_unwind(|| simulate(seed))
+            .unwrap_or_else(|_| panic!("seed {seed} failed; replay it with SAWT_SIM_SEED={seed}"));
+        assert!(world.ended.is_some(), "seed {seed}: every call ends");
+        assert_eq!(world.reply, None, "seed {seed}: nothing speaks after the end");
+        outputs += world.outputs;
+        // Words that were heard and not dropped are answered, explained, or cut by the end.
+        for utterance in world.transcripts.keys() {
+            let settled = world.answered_or_explained.contains(utterance);
+            assert!(settled, "seed {seed}: {utterance} got no reply and no reason");
+        }
+    }
+    assert!(outputs > 1_000 || std::env::var("SAWT_SIM_SEED").is_ok(), "the callers did speak");
+}

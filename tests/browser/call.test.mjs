@@ -1,0 +1,143 @@
+// A caller with a browser talks with the real agent: tier 3 of the tests.
+//
+// Run: node --test tests/browser/call.test.mjs    (after `npm ci` in web/ and a release build)
+//   SAWT_URL           the page of a `sawt dev` that already runs; else one is started
+//   SAWT_QUESTION_WAV  what the microphone hears, 48 kHz mono PCM16 with silence in front for the
+//                      welcome; else `sawt say` speaks a question
+//   SAWT_PICTURES      where screenshots go; else a new temporary folder
+
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { captions, chromiumPath, iceServerHosts, openBrowser, receivedAudioEnergy, until } from './chromium.mjs';
+import { questionWav, SAWT, startSawt } from './sawt_rig.mjs';
+
+const QUESTION = 'What is the capital of France?';
+// A question of somebody else's may have any words.
+const QUESTION_HEARD = process.env.SAWT_QUESTION_WAV ? /\p{L}{2}/u : /capital|france/i;
+const WORDS = /\p{L}{2}/u;
+
+const LOCAL_HOSTS = ['127.0.0.1', 'localhost', '[::1]'];
+
+// On two busy cores a whole turn may take this long; that it is quick is measured elsewhere.
+const WELCOME_MS_MAX = 60_000;
+const TURN_MS_MAX = 120_000;
+
+// Energy is squared level times seconds: one second of ordinary speech is about 0.01.
+const SPEECH_ENERGY_MIN = 0.0005;
+
+const PICTURES = process.env.SAWT_PICTURES ?? (await mkdtemp(join(tmpdir(), 'sawt-pictures-')));
+await mkdir(PICTURES, { recursive: true });
+
+const skip =
+  (!chromiumPath() && 'no Chromium: apt-get install chromium, or set SAWT_CHROMIUM') ||
+  (!process.env.SAWT_URL && !existsSync(SAWT) && `no ${SAWT}: cargo build --release, or set SAWT_URL`);
+
+describe('a call from the browser', { skip }, () => {
+  let sawt;
+  let question;
+  before(async () => {
+    question = await questionWav(QUESTION);
+    sawt = await startSawt();
+    console.log(`page ${sawt.url}, pictures in ${PICTURES}`);
+  });
+  after(async () => {
+    await sawt?.close();
+    await question?.close();
+  });
+
+  it('is answered by voice, and by text', async () => {
+    const browser = await openBrowser({ microphoneWav: question.path });
+    const { page, seen } = browser;
+    try {
+      await page.goto(sawt.url);
+      await picture(page, 'real-idle');
+      await page.click('#call');
+      await page.waitForSelector('body[data-phase="connected"]', { timeout: 30_000 });
+      await until(page, 'agent joined', 20_000, async () => (await page.getAttribute('body', 'data-agent')) !== 'absent');
+
+      const welcome = await until(page, 'welcome', WELCOME_MS_MAX, () => agentLine(page, 0));
+      const welcomeEnergy = await receivedAudioEnergy(page);
+
+      const heard = await until(page, 'caption of the caller', TURN_MS_MAX, async () =>
+        (await captions(page)).find((line) => line.speaker === 'caller' && line.final && QUESTION_HEARD.test(line.text)));
+      const heardAt = (await captions(page)).findIndex((line) => line.text === heard.text);
+      const before = await receivedAudioEnergy(page);
+      const answer = await until(page, 'answer', TURN_MS_MAX, () => agentLine(page, heardAt + 1));
+      await until(page, "sound of the agent's answer", 10_000, async () =>
+        (await receivedAudioEnergy(page)) - before > SPEECH_ENERGY_MIN);
+      const energy = (await receivedAudioEnergy(page)) - before;
+      await picture(page, 'real-in-call');
+      console.log(JSON.stringify({ welcome, heard: heard.text, answer, welcomeEnergy, answerEnergy: energy }));
+
+      const typed = await typeAndAwaitAnswer(page, 'Say hello in one short sentence.');
+      console.log(JSON.stringify({ typedAnswer: typed }));
+
+      await page.click('#hang-up');
+      await page.waitForSelector('body[data-phase="ended"]');
+      assert.match(await page.textContent('#status'), /you hung up/);
+      assertNothingLeft(seen, await iceServerHosts(page));
+      assert.deepEqual(seen.errors, []);
+    } catch (error) {
+      await picture(page, 'real-failed').catch(() => undefined);
+      throw withLog(error, seen, sawt);
+    } finally {
+      await browser.close();
+    }
+  });
+
+  it('is possible without a microphone, by typing', async () => {
+    const browser = await openBrowser({ microphone: 'refused' });
+    const { page, seen } = browser;
+    try {
+      await page.goto(new URL('/callcenter/call-with-audio?user=typist', sawt.url).href);
+      await page.click('#call');
+      await page.waitForSelector('[data-problem="microphone-refused"]');
+      await until(page, 'welcome', WELCOME_MS_MAX, () => agentLine(page, 0));
+      const answer = await typeAndAwaitAnswer(page, QUESTION);
+      console.log(JSON.stringify({ typedAnswer: answer }));
+      await picture(page, 'real-microphone-refused');
+      await page.click('#hang-up');
+      await page.waitForSelector('body[data-phase="ended"]');
+      assertNothingLeft(seen, await iceServerHosts(page));
+      assert.deepEqual(seen.errors, []);
+    } catch (error) {
+      await picture(page, 'real-typing-failed').catch(() => undefined);
+      throw withLog(error, seen, sawt);
+    } finally {
+      await browser.close();
+    }
+  });
+});
+
+const picture = (page, name) => page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
+
+/** The words of the first finished agent line from index `from` on. */
+async function agentLine(page, from) {
+  const line = (await captions(page))
+    .slice(from)
+    .find(({ speaker, final, text }) => speaker === 'agent' && final && WORDS.test(text));
+  return line?.text;
+}
+
+async function typeAndAwaitAnswer(page, words) {
+  await page.fill('#chat-text', words);
+  await page.press('#chat-text', 'Enter');
+  await until(page, 'typed line', 5_000, async () =>
+    (await captions(page)).some((line) => line.how === 'typed' && line.text === words));
+  const typedAt = (await captions(page)).findIndex((line) => line.how === 'typed' && line.text === words);
+  return until(page, 'answer to typed words', TURN_MS_MAX, () => agentLine(page, typedAt + 1));
+}
+
+function assertNothingLeft(seen, iceHosts) {
+  const outside = [...seen.hosts, ...iceHosts].filter((host) => !LOCAL_HOSTS.includes(host));
+  assert.deepEqual(outside, [], 'the page talked, or was told to talk, to another machine');
+}
+
+function withLog(error, seen, sawt) {
+  const log = sawt.log ? `\nsawt dev said last:\n${sawt.log().slice(-4_000)}` : '';
+  return new Error(`${error.message}\nPage errors: ${JSON.stringify(seen.errors)}${log}`, { cause: error });
+}

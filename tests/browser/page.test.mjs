@@ -1,0 +1,273 @@
+// The page by itself, in headless Chromium: what it shows, and what it says when something is wrong.
+// The server is a stand-in; with `SAWT_PYTHON` (a Python that has the PyPI package `livekit`) and a
+// livekit-server, a mock agent talks in a real room. The real agent is met in call.test.mjs.
+//
+// Run: node --test tests/browser/page.test.mjs    (after `npm ci && npm run build` in web/)
+
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { captions, chromiumPath, iceServerHosts, openBrowser, receivedAudioEnergy, until } from './chromium.mjs';
+import { freePort, livekitPath, servePage, startLivekit, startMockAgent } from './page_rig.mjs';
+import { microphoneWav, voiceLike } from './wav.mjs';
+
+const PICTURES = process.env.SAWT_PICTURES ?? (await mkdtemp(join(tmpdir(), 'sawt-pictures-')));
+await mkdir(PICTURES, { recursive: true });
+
+const noChromium = chromiumPath() ? false : 'no Chromium: apt-get install chromium, or set SAWT_CHROMIUM';
+const noRoom =
+  noChromium ||
+  (!livekitPath() && 'no livekit-server: set SAWT_LIVEKIT_SERVER') ||
+  (!process.env.SAWT_PYTHON && 'set SAWT_PYTHON to a Python that has the package livekit');
+
+const refused = (status, body) => () => ({ status, body });
+const picture = (page, name) => page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
+const panel = (page, kind) => page.waitForSelector(`[data-problem="${kind}"]`, { timeout: 10_000 });
+
+/** Opens the page over stand-in answers, runs the steps, and closes everything whatever happens. */
+async function onPage(answers, options, steps) {
+  const server = await servePage(answers, { connectTo: options.connectTo });
+  const browser = await openBrowser(options);
+  try {
+    await browser.page.goto(new URL(options.path ?? '/', server.url).href);
+    await steps(browser.page, browser.seen, server);
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}
+
+describe('the page when something is wrong', { skip: noChromium }, () => {
+  it('passes on why the server refused, and calls again at a click', async () => {
+    const answers = { token: refused(503, { title: 'busy', detail: 'all 4 lines are taken' }) };
+    await onPage(answers, {}, async (page, _seen, server) => {
+      await picture(page, 'idle');
+      await page.click('#call');
+      const shown = await panel(page, 'token-refused');
+      assert.match(await shown.textContent(), /all 4 lines are taken/);
+      assert.match(await page.textContent('#status'), /ended/i);
+      await picture(page, 'token-refused');
+      await page.click('[data-problem="token-refused"] button');
+      await panel(page, 'token-refused');
+      assert.equal(server.asked.length, 2);
+    });
+  });
+
+  it('takes room and caller from the address', async () => {
+    const answers = { token: refused(422, { title: 'no', detail: 'no such room' }) };
+    const path = '/callcenter/call-with-audio?room=front-desk&user=%D8%B3%D8%A7%D8%B1%D8%A9';
+    await onPage(answers, { path }, async (page, _seen, server) => {
+      assert.match(await page.textContent('#who'), /front-desk.*سارة/);
+      await page.click('#call');
+      await panel(page, 'token-refused');
+      assert.deepEqual(server.asked[0].body, {
+        room_name: 'front-desk',
+        participant_identity: 'سارة',
+        participant_name: 'سارة',
+      });
+    });
+  });
+
+  it('says that the Sawt server does not answer', async () => {
+    await onPage({ token: refused(500, {}) }, {}, async (page, _seen, server) => {
+      await server.close();
+      await page.click('#call');
+      await panel(page, 'page-server-unreachable');
+    });
+  });
+
+  it('names the call server that cannot be reached', async () => {
+    const host = `127.0.0.1:${await freePort()}`;
+    const ticket = { server_url: `ws://${host}`, participant_token: 'x', room_name: 'r' };
+    const options = { connectTo: `ws://${host} http://${host}` };
+    await onPage({ token: refused(201, ticket) }, options, async (page) => {
+      await page.click('#call');
+      const shown = await panel(page, 'call-server-unreachable');
+      assert.ok((await shown.textContent()).includes(host));
+      await picture(page, 'call-server-unreachable');
+    });
+  });
+});
+
+describe('the page in a room', { skip: noRoom }, () => {
+  let livekit;
+  let folder;
+  before(async () => {
+    livekit = await startLivekit();
+    folder = await mkdtemp(join(tmpdir(), 'sawt-page-'));
+    // Said again and again: the mock agent listens only while it waits for an answer.
+    const sound = voiceLike({ seconds: 60, everySeconds: 3, burstSeconds: 1.2 });
+    await writeFile(join(folder, 'caller.wav'), microphoneWav(sound, { leadSeconds: 1 }));
+  });
+  after(async () => {
+    await livekit.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const options = () => ({
+    connectTo: `${livekit.url} ${livekit.url.replace('ws', 'http')}`,
+    microphoneWav: join(folder, 'caller.wav'),
+  });
+  /** Answers as `sawt` does; `dispatch` decides whether an agent comes. */
+  const answers = (room, dispatch) => ({
+    token: () => ({
+      status: 201,
+      body: {
+        server_url: livekit.url,
+        participant_token: livekit.token(room, 'caller'),
+        room_name: room,
+      },
+    }),
+    dispatch,
+  });
+
+  /** An agent that comes when the page asks for one. */
+  function mockAgent() {
+    let joined;
+    return {
+      async dispatch(body) {
+        joined = startMockAgent(livekit, body.room_name);
+        await joined;
+        return { status: 201, body: {} };
+      },
+      close: async () => (await joined)?.close(),
+    };
+  }
+
+  it('talks with an agent by voice and text, in English and Arabic', async () => {
+    const agent = mockAgent();
+    await onPage(answers('talk', agent.dispatch), options(), async (page, seen, server) => {
+      try {
+        await page.click('#call');
+        await page.waitForSelector('body[data-phase="connected"]');
+        // The token brought no agent, so the page asks for one after three seconds, once.
+        await until(page, 'welcome', 20_000, async () => (await captions(page)).find((l) => l.text.includes('Hello') && l.final));
+        await until(page, 'partial replaced by final', 10_000, async () =>
+          (await captions(page)).some((l) => l.speaker === 'caller' && l.final && l.text === 'What is the capital of France?'));
+        const energy = await receivedAudioEnergy(page);
+        assert.ok(energy > 0.01, `the agent's tone was received with energy ${energy}`);
+        await until(page, 'Arabic answer', 20_000, async () => (await captions(page)).find((l) => l.text.includes('ادفع الآن') && l.final));
+        await page.fill('#chat-text', 'Can you read this?');
+        await page.press('#chat-text', 'Enter');
+        await until(page, 'answer to the chat', 10_000, async () =>
+          (await captions(page)).some((l) => l.speaker === 'agent' && l.text.includes('You wrote: Can you read this?')));
+        await picture(page, 'in-call');
+        await page.click('#mute');
+        assert.equal(await page.textContent('#mute'), 'Unmute');
+        assert.match(await page.textContent('#microphone'), /muted/);
+        await page.click('#mute');
+        assert.equal(server.asked.filter((a) => a.path === '/api/dispatch-agent').length, 1);
+        assert.deepEqual([...seen.hosts], ['127.0.0.1']);
+        assert.deepEqual(await iceServerHosts(page), ['127.0.0.1']);
+        await page.click('#hang-up');
+        await page.waitForSelector('body[data-phase="ended"]');
+        assert.match(await page.textContent('#status'), /you hung up/);
+        assert.deepEqual(seen.errors, []);
+        await picture(page, 'ended');
+      } finally {
+        await agent.close();
+      }
+    });
+  });
+
+  for (const microphone of ['refused', 'missing']) {
+    it(`lets a caller whose microphone is ${microphone} type`, async () => {
+      const agent = mockAgent();
+      await onPage(answers(`typed-${microphone}`, agent.dispatch), { ...options(), microphone }, async (page, seen) => {
+        try {
+          await page.click('#call');
+          const shown = await panel(page, `microphone-${microphone}`);
+          assert.match(await shown.textContent(), /type below/);
+          await until(page, 'welcome', 20_000, async () => (await captions(page)).find((l) => l.text.includes('Hello')));
+          await page.fill('#chat-text', 'مرحبا');
+          await page.press('#chat-text', 'Enter');
+          await until(page, 'answer', 20_000, async () => (await captions(page)).some((l) => l.text.includes('You wrote: مرحبا')));
+          await picture(page, `microphone-${microphone}`);
+          if (microphone === 'refused') {
+            await page.context().grantPermissions(['microphone']);
+            await page.click('[data-problem="microphone-refused"] button');
+            await until(page, 'microphone', 10_000, async () => /is on/.test(await page.textContent('#microphone')));
+            assert.equal(await page.locator('.problem').count(), 0);
+          }
+          assert.deepEqual(seen.errors, []);
+        } finally {
+          await agent.close();
+        }
+      });
+    });
+  }
+
+  it('tells that no agent is free, and later that none joined', async () => {
+    const dispatch = refused(503, { title: 'no agent', detail: 'no worker took the job within 5 s' });
+    await onPage(answers('empty', dispatch), options(), async (page) => {
+      await page.click('#call');
+      const shown = await panel(page, 'dispatch-refused');
+      assert.match(await shown.textContent(), /no worker took the job/);
+      await page.waitForSelector('[data-problem="agent-missing"]', { timeout: 25_000 });
+      // Two panels would tell one trouble twice.
+      assert.equal(await page.locator('.problem').count(), 1);
+      assert.match(await page.textContent('.problem'), /no worker took the job/);
+      await picture(page, 'agent-missing');
+    });
+  });
+
+  it('tells that the agent left', async () => {
+    const agent = mockAgent();
+    await onPage(answers('left', agent.dispatch), options(), async (page) => {
+      await page.click('#call');
+      await until(page, 'agent', 20_000, async () => (await page.getAttribute('body', 'data-agent')) !== 'absent');
+      await agent.close();
+      await page.waitForSelector('[data-problem="agent-left"]', { timeout: 30_000 });
+    });
+  });
+
+  it('offers a button when the browser holds back the sound', async () => {
+    const agent = mockAgent();
+    await onPage(answers('blocked', agent.dispatch), options(), async (page) => {
+      try {
+        // Chromium plays after any click, so its refusal is played here; Safari refuses for real.
+        await page.evaluate(() => {
+          const play = HTMLMediaElement.prototype.play;
+          HTMLMediaElement.prototype.play = () => Promise.reject(new DOMException('blocked', 'NotAllowedError'));
+          window.sawtTestAllowSound = () => (HTMLMediaElement.prototype.play = play);
+        });
+        await page.click('#call');
+        await page.waitForSelector('[data-problem="audio-blocked"]', { timeout: 20_000 });
+        await picture(page, 'audio-blocked');
+        await page.evaluate(() => window.sawtTestAllowSound());
+        await page.click('[data-problem="audio-blocked"] button');
+        await page.waitForSelector('[data-problem="audio-blocked"]', { state: 'detached' });
+        assert.ok(await page.$$eval('#sounds audio', (all) => all.some((audio) => !audio.paused)));
+      } finally {
+        await agent.close();
+      }
+    });
+  });
+
+  it('tells that the connection is lost, and that it came back', async () => {
+    const dispatch = refused(503, { title: 'no agent' });
+    await onPage(answers('lost', dispatch), options(), async (page) => {
+      await page.click('#call');
+      await page.waitForSelector('body[data-phase="connected"]');
+      // The signal connection is cut as by a broken network; the server stays up.
+      await page.evaluate(() => {
+        for (const socket of window.sawtTestSockets) socket.close(4000);
+      });
+      await page.waitForSelector('body[data-phase="reconnecting"]', { timeout: 10_000 });
+      await page.waitForSelector('body[data-phase="connected"]', { timeout: 30_000 });
+    });
+  });
+
+  it('ends the call with the reason when the room is closed', async () => {
+    await onPage(answers('closed', refused(503, {})), options(), async (page) => {
+      await page.click('#call');
+      await page.waitForSelector('body[data-phase="connected"]');
+      await livekit.deleteRoom('closed');
+      await page.waitForSelector('body[data-phase="ended"]');
+      assert.match(await page.textContent('#status'), /the other side closed the call/);
+      assert.equal(await page.locator('.problem').count(), 0);
+    });
+  });
+});

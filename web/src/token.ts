@@ -1,0 +1,96 @@
+// The page's two requests to its own server: a token to join a room, and a call for an agent.
+// Knows nothing of LiveKit beyond the token it passes on.
+
+import type { Problem } from './errors';
+
+/** Who calls, and where; everything may be left to the server. */
+export interface TokenRequest {
+  room?: string;
+  user?: string;
+}
+
+/** Leave to join one room. */
+export interface Ticket {
+  serverUrl: string;
+  token: string;
+  room: string | undefined;
+}
+
+/** A request that was answered by a problem. */
+export class RequestFailed extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.kind);
+  }
+}
+
+// The server answers in milliseconds; past this the caller is better served by a message.
+const REQUEST_MS_MAX = 10_000;
+
+/** Asks for a token. Throws `RequestFailed`. */
+export async function requestTicket(request: TokenRequest): Promise<Ticket> {
+  const body: Record<string, string> = {};
+  if (request.room) body.room_name = request.room;
+  if (request.user) {
+    body.participant_identity = request.user;
+    body.participant_name = request.user;
+  }
+  const response = await post('/api/token', body);
+  if (!response.ok) {
+    throw new RequestFailed({
+      kind: 'token-refused',
+      status: response.status,
+      detail: await problemDetail(response),
+    });
+  }
+  const ticket = await jsonObject(response);
+  const serverUrl = text(ticket.server_url);
+  const token = text(ticket.participant_token);
+  if (!serverUrl || !token) {
+    throw new RequestFailed({
+      kind: 'token-refused',
+      status: response.status,
+      detail: 'The answer holds no server_url and participant_token.',
+    });
+  }
+  return { serverUrl, token, room: text(ticket.room_name) };
+}
+
+/** Asks for an agent in a room whose token brought none. Throws `RequestFailed`. */
+export async function requestAgent(room: string): Promise<void> {
+  const response = await post('/api/dispatch-agent', { room_name: room });
+  if (!response.ok) {
+    throw new RequestFailed({ kind: 'dispatch-refused', detail: await problemDetail(response) });
+  }
+}
+
+async function post(path: string, body: unknown): Promise<Response> {
+  try {
+    return await fetch(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(REQUEST_MS_MAX),
+    });
+  } catch {
+    throw new RequestFailed({ kind: 'page-server-unreachable' });
+  }
+}
+
+/** The words of a problem+json body (RFC 9457): its detail, else its title. */
+async function problemDetail(response: Response): Promise<string | undefined> {
+  const body = await jsonObject(response);
+  return text(body.detail) ?? text(body.title);
+}
+
+async function jsonObject(response: Response): Promise<Record<string, unknown>> {
+  try {
+    const value: unknown = await response.json();
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {}; // a proxy's HTML page, say: the status alone must do
+  }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
