@@ -276,7 +276,7 @@ async fn close(socket: Option<Socket>, code: CloseCode, why: &str) {
         // A close reason holds 123 bytes.
         let reason: String = why.chars().filter(char::is_ascii).take(120).collect();
         let frame = CloseFrame { code, reason: reason.into() };
-        let _ = timeout(CLOSE_WAIT, socket.close(Some(frame))).await;
+        let _ = timeout(CLOSE_WAIT, socket.as_mut().close(Some(frame))).await;
     }
 }
 
