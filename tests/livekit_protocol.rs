@@ -74,7 +74,8 @@ fn compare(ours: &Declared, wheel: &Wheel, names: &HashMap<&str, &str>) -> Vec<S
         if u32::try_from(their.number()) != Ok(field.number) {
             wrong.push(format!("{at}: number {} is {} there", field.number, their.number()));
         }
-        let words: Vec<&str> = field.attributes.split([',', ' ']).filter(|w| !w.is_empty()).collect();
+        let words: Vec<&str> =
+            field.attributes.split([',', ' ']).filter(|w| !w.is_empty()).collect();
         let kind = words[0];
         let is_map = kind.starts_with("map");
         let label = match their.label() {
@@ -102,7 +103,8 @@ fn compare(ours: &Declared, wheel: &Wheel, names: &HashMap<&str, &str>) -> Vec<S
             "message" if is_map => their_type.ends_with("AttributesEntry"),
             "message" => kind == "message" && names.get(inner) == Some(&their_type),
             "enumeration" => {
-                kind.starts_with("enumeration") && kind.contains(their_type.rsplit('.').next().unwrap())
+                kind.starts_with("enumeration")
+                    && kind.contains(their_type.rsplit('.').next().unwrap())
             }
             other => kind == other,
         };
@@ -117,7 +119,11 @@ fn compare(ours: &Declared, wheel: &Wheel, names: &HashMap<&str, &str>) -> Vec<S
     if ours.wire_name.ends_with("Request") || ours.wire_name.ends_with("Options") {
         for their in theirs.field.iter().filter(|f| f.label() == Label::Required) {
             if !ours.fields.iter().any(|f| f.name.trim_start_matches("r#") == their.name()) {
-                wrong.push(format!("{}.{}: required there, missing here", ours.wire_name, their.name()));
+                wrong.push(format!(
+                    "{}.{}: required there, missing here",
+                    ours.wire_name,
+                    their.name()
+                ));
             }
         }
     }
@@ -147,10 +153,7 @@ fn find_handles(
 }
 
 fn models_dir() -> PathBuf {
-    match std::env::var_os("SAWT_MODELS_DIR") {
-        Some(dir) => dir.into(),
-        None => etcetera::home_dir().expect("a home folder").join(".local/share/sawt/models"),
-    }
+    sawt::models::Store::open(None).dir().to_owned()
 }
 
 fn wheel() -> Option<Wheel> {

@@ -77,9 +77,11 @@ impl Utterance {
         let pcm = wav::read(path, RATE_HZ)?;
         let sidecar = path.with_extension("json");
         let speech_end_ms = match std::fs::read_to_string(&sidecar) {
-            Ok(text) => serde_json::from_str::<Annotation>(&text)
-                .map_err(|e| CallError::Annotation { path: sidecar, detail: e.to_string() })?
-                .speech_end_ms,
+            Ok(text) => {
+                serde_json::from_str::<Annotation>(&text)
+                    .map_err(|e| CallError::Annotation { path: sidecar, detail: e.to_string() })?
+                    .speech_end_ms
+            }
             Err(_) => measure::speech_end_ms(&pcm, RATE_HZ),
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 
-use crate::audio::wav;
+use super::transcribe::write_down;
+use crate::audio::{CALLER_RATE_HZ, resample, wav};
 use crate::caller::{CallPlan, CallReport, RATE_HZ, Turn, Utterance, call};
 use crate::config::Config;
+use crate::engines::RunningEngines;
 use crate::livekit_api::LiveKitApi;
+use crate::models::Store;
+use crate::supervisor::EngineKind;
 use crate::transport::livekit::library_path;
 
 /// Call the agent as a synthetic caller and time its answers.
@@ -97,7 +101,7 @@ async fn place(args: &Args, config: &Config) -> anyhow::Result<CallReport> {
     let new_room = || format!("sawt-call-{}", hex::encode(rand::random::<[u8; 4]>()));
     let plan = CallPlan {
         api: LiveKitApi::new(url, key, secret)?,
-        library: library_path(&models_dir(config)?),
+        library: library_path(Store::open(config.models.dir.clone()).dir()),
         room: args.room.clone().unwrap_or_else(new_room),
         identity: "caller".into(),
         agent_name: args.agent_name.clone().unwrap_or_else(|| livekit.agent_name.clone()),
@@ -109,28 +113,25 @@ async fn place(args: &Args, config: &Config) -> anyhow::Result<CallReport> {
     Ok(call(&plan).await?)
 }
 
-fn models_dir(config: &Config) -> anyhow::Result<PathBuf> {
-    use etcetera::BaseStrategy as _;
-    if let Some(dir) = &config.models.dir {
-        return Ok(dir.clone());
-    }
-    let base = etcetera::choose_base_strategy().context("no home folder; set models.dir")?;
-    Ok(base.data_dir().join("sawt/models"))
-}
-
+/// What each answer says, by the local speech recognition, started for this after the call so that
+/// it takes no time from the agent's.
 async fn transcribe_answers(config: &Config, report: &CallReport) -> anyhow::Result<Vec<String>> {
+    let engines = RunningEngines::start(config, &[EngineKind::Stt])?;
+    engines.ready().await?;
+    let Some(stt) = engines.stt() else { bail!("the speech engine was not started") };
     let mut transcripts = Vec::new();
     for turn in &report.turns {
-        let rate_hz = crate::audio::CALLER_RATE_HZ;
-        let pcm = crate::audio::resample(&turn.answer_pcm, RATE_HZ, rate_hz)?;
-        transcripts.push(transcribe_pcm(config, &pcm).await?);
+        if turn.answer_pcm.is_empty() {
+            transcripts.push(String::new());
+            continue;
+        }
+        let pcm = resample(&turn.answer_pcm, RATE_HZ, CALLER_RATE_HZ)?;
+        let pieces = write_down(&stt, config, &config.agent.languages, &pcm).await?;
+        let texts: Vec<&str> = pieces.iter().map(|p| p.text.trim()).collect();
+        transcripts.push(texts.join(" "));
     }
+    engines.stop().await;
     Ok(transcripts)
-}
-
-/// What 16 kHz mono `pcm` says, by the local speech recognition.
-async fn transcribe_pcm(_config: &Config, _pcm: &[i16]) -> anyhow::Result<String> {
-    bail!("--transcribe is not wired to sawt-stt yet; use --record and `sawt transcribe`")
 }
 
 fn print_json(report: &CallReport, transcripts: &[String]) -> anyhow::Result<()> {
@@ -168,7 +169,10 @@ fn print_table(report: &CallReport, transcripts: &[String]) {
     }
     if let (Some(p50), Some(p95)) = (report.v2v_p50_ms, report.v2v_p95_ms) {
         println!();
-        println!("voice to voice: p50 {p50:.0} ms, p95 {p95:.0} ms over {} turns", report.turns.len());
+        println!(
+            "voice to voice: p50 {p50:.0} ms, p95 {p95:.0} ms over {} turns",
+            report.turns.len()
+        );
     }
 }
 

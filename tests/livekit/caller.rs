@@ -33,7 +33,11 @@ fn question() -> Turn {
 
 /// An agent that answers with a tone, 300 ms after the caller's tone ends, and stops when
 /// interrupted.
-async fn scripted_agent(server: &Server, room: &str, answer_ms: u32) -> tokio::task::JoinHandle<()> {
+async fn scripted_agent(
+    server: &Server,
+    room: &str,
+    answer_ms: u32,
+) -> tokio::task::JoinHandle<()> {
     let token = server.token(room, "agent-1", true);
     let options = JoinOptions::new(library());
     let mut call = LiveKitTransport::join(server.dev.url(), &token, options).await.unwrap();

@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use sawt::transport::livekit::{JoinOptions, LiveKitTransport, Room, RoomEvent};
-use sawt::transport::{
-    AgentState, CallTransport, Caption, CloseReason, Speaker, TransportEvent,
-};
+use sawt::transport::{AgentState, CallTransport, Caption, CloseReason, Speaker, TransportEvent};
 
 use super::harness::{Server, is_loud, library, room_name, tone, wait_for};
 
@@ -49,7 +47,11 @@ async fn until_closed(call: &mut LiveKitTransport) -> CloseReason {
 }
 
 /// A caller with a microphone that sends a tone until dropped.
-async fn caller(server: &Server, room: &str, identity: &str) -> (Room, tokio::task::JoinHandle<()>) {
+async fn caller(
+    server: &Server,
+    room: &str,
+    identity: &str,
+) -> (Room, tokio::task::JoinHandle<()>) {
     let (caller, mut events) = server.join(room, identity).await;
     let mut source = caller.publish_audio("mic", 48_000, 200).await.unwrap();
     let speaking = tokio::spawn(async move {
@@ -121,7 +123,8 @@ async fn a_muted_caller_gives_ticks_and_an_unmuted_one_is_heard_again() {
     let mut source = ann.publish_audio("mic", 48_000, 200).await.unwrap();
     let mut call = agent(&server, &room).await;
     until_ready(&mut call).await;
-    let audio = |event: &TransportEvent| matches!(event, TransportEvent::CallerAudio(_)).then_some(());
+    let audio =
+        |event: &TransportEvent| matches!(event, TransportEvent::CallerAudio(_)).then_some(());
     source.push(&tone(48_000, 100));
     until(&mut call, "her voice", audio).await;
     source.set_muted(true).unwrap();
@@ -194,7 +197,8 @@ async fn captions_and_state_are_shown_as_livekit_pages_expect_them() {
     source.push(&tone(48_000, 20));
     let mut call = agent(&server, &room).await;
     until_ready(&mut call).await;
-    let caption = |speaker, text: &str, last| Caption { speaker, segment: 7, text: text.into(), last };
+    let caption =
+        |speaker, text: &str, last| Caption { speaker, segment: 7, text: text.into(), last };
     call.set_agent_state(AgentState::Speaking);
     call.send_caption(caption(Speaker::Agent, "Hello ", false));
     call.send_caption(caption(Speaker::Agent, "there.", true));

@@ -8,20 +8,37 @@ use livekit_api::access_token::{AccessToken, VideoGrants};
 use sawt::audio::rms;
 use sawt::transport::livekit::dev_server::{DevServer, DevServerOptions};
 use sawt::transport::livekit::{Room, RoomEvent, RoomEvents, RoomOptions, Sdk, library_path};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Tests run side by side, but one that counts the process's threads runs alone.
+static ALONE: RwLock<()> = RwLock::const_new(());
 
 /// A server of the test's own, which ends with it.
 pub(super) struct Server {
     pub(super) dev: DevServer,
+    _beside: Option<RwLockReadGuard<'static, ()>>,
+    _alone: Option<RwLockWriteGuard<'static, ()>>,
 }
 
 impl Server {
     /// Nothing when these tests are skipped on purpose.
     pub(super) async fn start() -> Option<Self> {
+        let beside = ALONE.read().await;
+        Some(Self { dev: Self::dev().await?, _beside: Some(beside), _alone: None })
+    }
+
+    /// The same while no other test runs.
+    pub(super) async fn start_alone() -> Option<Self> {
+        let alone = ALONE.write().await;
+        Some(Self { dev: Self::dev().await?, _beside: None, _alone: Some(alone) })
+    }
+
+    async fn dev() -> Option<DevServer> {
         let library = library();
         let skip = std::env::var_os("SAWT_SKIP_LIVEKIT_TESTS").is_some();
         let dev = DevServer::start(&DevServerOptions::default()).await;
         match (library.is_file(), dev) {
-            (true, Ok(dev)) => Some(Self { dev }),
+            (true, Ok(dev)) => Some(dev),
             _ if skip => None,
             (false, _) => panic!(
                 "{} is missing: run `sawt models pull`, or set SAWT_SKIP_LIVEKIT_TESTS=1",
@@ -52,7 +69,12 @@ impl Server {
         self.join_as(room, identity, false).await
     }
 
-    pub(super) async fn join_as(&self, room: &str, identity: &str, agent: bool) -> (Room, RoomEvents) {
+    pub(super) async fn join_as(
+        &self,
+        room: &str,
+        identity: &str,
+        agent: bool,
+    ) -> (Room, RoomEvents) {
         let token = self.token(room, identity, agent);
         let options = RoomOptions { auto_subscribe: true };
         Room::connect(&sdk(), self.dev.url(), &token, options).await.unwrap()
@@ -65,11 +87,7 @@ impl Server {
 }
 
 pub(super) fn library() -> PathBuf {
-    let models = match std::env::var_os("SAWT_MODELS_DIR") {
-        Some(dir) => dir.into(),
-        None => etcetera::home_dir().unwrap().join(".local/share/sawt/models"),
-    };
-    library_path(&models)
+    library_path(sawt::models::Store::open(None).dir())
 }
 
 pub(super) fn sdk() -> std::sync::Arc<Sdk> {
@@ -104,7 +122,8 @@ pub(super) async fn wait_for<T>(
 ) -> T {
     let wait = async {
         loop {
-            let event = events.next().await.unwrap_or_else(|| panic!("the room ended before {what}"));
+            let event =
+                events.next().await.unwrap_or_else(|| panic!("the room ended before {what}"));
             if let Some(found) = wanted(event) {
                 return found;
             }

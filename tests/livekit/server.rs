@@ -11,7 +11,10 @@ use super::harness::{Server, room_name};
 async fn no_client_is_told_of_a_public_host() {
     let Some(server) = Server::start().await else { return };
     let token = server.token(&room_name("ice"), "browser", false);
-    let url = format!("{}/rtc?access_token={token}&protocol=15&sdk=js&auto_subscribe=1", server.dev.url());
+    let url = format!(
+        "{}/rtc?access_token={token}&protocol=15&sdk=js&auto_subscribe=1",
+        server.dev.url()
+    );
     let (mut socket, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
     let join = loop {
         let frame = socket.next().await.expect("the server's greeting").unwrap();

@@ -59,7 +59,9 @@ pub enum DevServerError {
     )]
     OnlyLoopback,
     /// Files or processes failed.
-    #[error("livekit-server can not be started: {0}; check the temporary folder's space and rights")]
+    #[error(
+        "livekit-server can not be started: {0}; check the temporary folder's space and rights"
+    )]
     Io(#[from] io::Error),
     /// It ended.
     #[error("livekit-server ended at once; its last words:\n{log}")]
@@ -68,7 +70,9 @@ pub enum DevServerError {
         log: String,
     },
     /// It does not answer.
-    #[error("livekit-server did not answer on port {port} within {seconds} s; its last words:\n{log}")]
+    #[error(
+        "livekit-server did not answer on port {port} within {seconds} s; its last words:\n{log}"
+    )]
     Silent {
         /// Where.
         port: u16,
@@ -182,7 +186,11 @@ impl DevServer {
             #[allow(clippy::disallowed_methods)]
             if Instant::now() >= deadline {
                 let seconds = START_MAX.as_secs();
-                return Err(DevServerError::Silent { port: self.port, seconds, log: self.log_tail() });
+                return Err(DevServerError::Silent {
+                    port: self.port,
+                    seconds,
+                    log: self.log_tail(),
+                });
             }
             tokio::time::sleep(Duration::from_millis(30)).await;
         }

@@ -71,10 +71,7 @@ struct CallStatus {
 
 impl CallStatus {
     const fn new() -> Self {
-        Self {
-            code: 0,
-            error: RustBuffer { capacity: 0, len: 0, data: std::ptr::null_mut() },
-        }
+        Self { code: 0, error: RustBuffer { capacity: 0, len: 0, data: std::ptr::null_mut() } }
     }
 }
 
@@ -117,7 +114,9 @@ impl Ffi {
                 *library
                     .get::<BuildVersion>(b"uniffi_livekit_ffi_fn_func_build_version\0")
                     .map_err(refused)?,
-                *library.get::<FreeBuffer>(b"ffi_livekit_ffi_rustbuffer_free\0").map_err(refused)?,
+                *library
+                    .get::<FreeBuffer>(b"ffi_livekit_ffi_rustbuffer_free\0")
+                    .map_err(refused)?,
             )
         };
         let found = version(build_version, free_buffer);

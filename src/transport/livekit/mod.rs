@@ -7,7 +7,6 @@
 //!
 //! Nothing here knows about speech, turns or models.
 
-
 mod captions;
 pub mod dev_server;
 mod ffi;

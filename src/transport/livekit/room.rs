@@ -277,7 +277,13 @@ impl Room {
         let handle = sdk.take(handle);
         let queue = Arc::new(MediaQueue::default());
         sdk.listen_to_stream(handle.id(), Arc::clone(&queue));
-        Ok(AudioStream { sdk: Arc::clone(sdk), queue, sid: track.sid.clone(), handle, _track: track })
+        Ok(AudioStream {
+            sdk: Arc::clone(sdk),
+            queue,
+            sid: track.sid.clone(),
+            handle,
+            _track: track,
+        })
     }
 
     /// Sends a whole text to everybody. `sender` shows it as somebody else's words.
@@ -522,7 +528,9 @@ fn take_publication(sdk: &Arc<Sdk>, owned: &mut wire::OwnedTrackPublication) -> 
 /// does not tell.
 fn explain(error: RoomError) -> RoomError {
     match error {
-        RoomError::Sdk(SdkError::TimedOut { .. }) if only_loopback_is_up() => RoomError::OnlyLoopback,
+        RoomError::Sdk(SdkError::TimedOut { .. }) if only_loopback_is_up() => {
+            RoomError::OnlyLoopback
+        }
         RoomError::Sdk(SdkError::Failed { ref reason, .. })
             if only_loopback_is_up() && !reason.contains("401") && !reason.contains("refused") =>
         {

@@ -386,7 +386,9 @@ pub fn library_path(models_dir: &Path) -> PathBuf {
 fn log(batch: &LogBatch) {
     for record in &batch.records {
         match LogLevel::try_from(record.level).unwrap_or(LogLevel::Debug) {
-            LogLevel::Error => warn!(target: "livekit", from = %record.target, "{}", record.message),
+            LogLevel::Error => {
+                warn!(target: "livekit", from = %record.target, "{}", record.message)
+            }
             LogLevel::Warn | LogLevel::Info => {
                 debug!(target: "livekit", from = %record.target, "{}", record.message);
             }

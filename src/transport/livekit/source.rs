@@ -150,11 +150,7 @@ impl AudioSource {
     }
 }
 
-async fn feed(
-    sdk: Arc<Sdk>,
-    shared: Arc<Shared>,
-    mut pushes: mpsc::Receiver<(u64, Vec<i16>)>,
-) {
+async fn feed(sdk: Arc<Sdk>, shared: Arc<Shared>, mut pushes: mpsc::Receiver<(u64, Vec<i16>)>) {
     let frame_len = (shared.rate_hz * FRAME_MS / 1000) as usize;
     let mut pending: Vec<i16> = Vec::with_capacity(frame_len * 2);
     let mut pending_epoch = 0;

@@ -16,9 +16,7 @@ use super::room::{AudioStream, Publication, Room, RoomError, RoomEvent, RoomEven
 use super::sdk::Sdk;
 use super::source::AudioSource;
 use crate::audio::{AGENT_RATE_HZ, CALLER_RATE_HZ, FRAME_MS};
-use crate::transport::{
-    AgentState, CallTransport, Caption, CloseReason, Speaker, TransportEvent,
-};
+use crate::transport::{AgentState, CallTransport, Caption, CloseReason, Speaker, TransportEvent};
 use crate::turn::CallTime;
 
 /// Name that LiveKit's own agents give their track; some pages look for it.

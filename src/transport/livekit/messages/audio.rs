@@ -3,7 +3,6 @@
 use super::messages;
 use super::room::{FfiOwnedHandle, OwnedTrack};
 
-
 messages! {
     /// Makes a source that samples are pushed into.
     NewAudioSourceRequest = "NewAudioSourceRequest" {
