@@ -3,9 +3,11 @@
 //! - `harness`: one server per test binary, tokens, tones.
 //! - `rooms`: what a room carries (sound, text, attributes), and that nothing leaks.
 //! - `calls`: the agent's transport: who is the caller, and how calls end.
+//! - `caller`: the synthetic caller against a scripted agent.
 //! - `server`: what our server tells browsers.
 
 mod livekit {
+    mod caller;
     mod calls;
     mod harness;
     mod rooms;

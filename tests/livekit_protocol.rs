@@ -153,10 +153,7 @@ fn find_handles(
 }
 
 fn models_dir() -> PathBuf {
-    match std::env::var_os("SAWT_MODELS_DIR") {
-        Some(dir) => dir.into(),
-        None => etcetera::home_dir().expect("a home folder").join(".local/share/sawt/models"),
-    }
+    sawt::models::Store::open(None).dir().to_owned()
 }
 
 fn wheel() -> Option<Wheel> {

@@ -8,7 +8,7 @@ use super::progress::Waiting;
 use crate::audio::{self, CALLER_RATE_HZ};
 use crate::config::Config;
 use crate::engines::RunningEngines;
-use crate::engines::stt::{SpeechToText as _, Transcript, Utterance};
+use crate::engines::stt::{LocalStt, SpeechToText as _, Transcript, Utterance};
 use crate::supervisor::EngineKind;
 
 /// A piece of a long file: what one transcription takes, with room for the cut.
@@ -52,21 +52,32 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let languages =
         if args.language.is_empty() { config.agent.languages.clone() } else { args.language };
     for (file, pcm) in args.files.iter().zip(clips) {
-        let mut pieces = Vec::new();
-        for piece in pieces_of(&pcm) {
-            let request = Utterance {
-                pcm: piece.to_vec(),
-                languages: languages.clone(),
-                prompt: config.stt.prompt.clone(),
-                partial: false,
-            };
-            pieces.push(stt.transcribe(request).await?);
-        }
+        let pieces = write_down(&stt, &config, &languages, &pcm).await?;
         let file = file.display();
         print_result(&file.to_string(), &pieces, args.json);
     }
     engines.stop().await;
     Ok(())
+}
+
+/// What `pcm` of any length says, piece by piece.
+pub(super) async fn write_down(
+    stt: &LocalStt,
+    config: &Config,
+    languages: &[String],
+    pcm: &[i16],
+) -> anyhow::Result<Vec<Transcript>> {
+    let mut pieces = Vec::new();
+    for piece in pieces_of(pcm) {
+        let request = Utterance {
+            pcm: piece.to_vec(),
+            languages: languages.to_vec(),
+            prompt: config.stt.prompt.clone(),
+            partial: false,
+        };
+        pieces.push(stt.transcribe(request).await?);
+    }
+    Ok(pieces)
 }
 
 fn print_result(file: &str, pieces: &[Transcript], json: bool) {

@@ -144,7 +144,7 @@ async fn a_wrong_token_and_an_absent_server_are_errors_that_say_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_visits_leave_no_descriptor_thread_or_route_behind() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start_alone().await else { return };
     let visit = async |n: u32| {
         let room = room_name("visit");
         let (a, _a_events) = server.join(&room, &format!("a{n}")).await;
