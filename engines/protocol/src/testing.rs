@@ -85,10 +85,10 @@ impl EngineProcess {
                 panic!("the engine ended before it was ready: {status}");
             }
             let mut client = EngineClient::new(self.channel());
-            if self.socket().exists() {
-                if let Ok(info) = client.info(InfoRequest {}).await {
-                    return info.into_inner();
-                }
+            if self.socket().exists()
+                && let Ok(info) = client.info(InfoRequest {}).await
+            {
+                return info.into_inner();
             }
             assert!(start.elapsed() < READY_MAX, "the engine is not ready after {READY_MAX:?}");
             tokio::time::sleep(Duration::from_millis(25)).await;

@@ -92,8 +92,8 @@ fn read_header(reader: &mut Reader<'_>) -> Result<ModelHeader, ModelError> {
         return Err(reader.format(format!("it has {} encoder layers", header.audio_layers)));
     }
     if header.text_state != header.audio_state
-        || header.audio_state % header.audio_heads != 0
-        || header.text_state % header.text_heads != 0
+        || !header.audio_state.is_multiple_of(header.audio_heads)
+        || !header.text_state.is_multiple_of(header.text_heads)
     {
         return Err(reader.format("its state and head sizes contradict each other".to_owned()));
     }
@@ -153,7 +153,7 @@ fn skip_tensors(reader: &mut Reader<'_>, header: &ModelHeader) -> Result<(), Mod
         let Some((block, block_bytes)) = block_size(kind) else {
             return Err(reader.format(format!("tensor {name} has unknown type {kind}")));
         };
-        if row % block != 0 {
+        if !row.is_multiple_of(block) {
             return Err(reader.format(format!("tensor {name} has rows of {row}")));
         }
         reader.skip((elements / block).saturating_mul(block_bytes), || format!("tensor {name}"))?;

@@ -82,7 +82,7 @@ impl Service {
                 request.sample_rate_hz
             )));
         }
-        if request.pcm_s16le.len() % 2 != 0 {
+        if !request.pcm_s16le.len().is_multiple_of(2) {
             return Err(Status::invalid_argument(
                 "audio has an odd number of bytes; send whole 16-bit samples",
             ));

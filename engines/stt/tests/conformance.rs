@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sawt_engine_protocol::testing::{
     EngineProcess, check_lifeline, check_ready_engine, check_refuses_model, model_file,
@@ -228,25 +228,33 @@ async fn a_caller_that_leaves_frees_the_engine() {
     let Some(engine) = engine(&[]).await else { return };
     let channel = engine.channel();
     let (pcm, _) = speech("pbx-invalid.wav", "");
-    let alone = Instant::now();
-    transcribe(&channel, request(&pcm, &["en"])).await.unwrap();
-    let alone = alone.elapsed();
+    // In CPU time, which other programs on the machine do not stretch.
+    let cost = async |request: TranscribeRequest| {
+        let before = engine.cpu_ticks();
+        transcribe(&channel, request).await.unwrap();
+        engine.cpu_ticks() - before
+    };
+    let long = TranscribeRequest {
+        priority: TranscribePriority::Partial.into(), // no second look
+        ..request(&noise(12), &["en"])
+    };
+    let one_long = cost(long.clone()).await;
+    let one_short = cost(request(&pcm, &["en"])).await;
 
-    // One long job running and five waiting behind it, all dropped.
+    // One long job runs and five wait behind it when all six callers leave.
+    let before = engine.cpu_ticks();
     let mut streams = Vec::new();
     for _ in 0..6 {
         let mut client = SpeechToTextClient::new(channel.clone());
-        streams.push(client.transcribe(request(&noise(30), &["en"])).await.unwrap());
+        streams.push(client.transcribe(long.clone()).await.unwrap());
     }
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let long = Instant::now();
+    tokio::time::sleep(Duration::from_millis(100)).await;
     drop(streams);
-    let heard = transcribe(&channel, request(&pcm, &["en"])).await.unwrap();
-    let after = long.elapsed();
-    println!("alone {alone:?}, after six dropped jobs {after:?}, queued {} ms", heard.queue_ms);
-    // At most the one running encoder pass (it can not be interrupted) stands before us: six full
-    // passes would be far more than this.
-    assert!(after < alone * 4 + Duration::from_secs(8), "{after:?} against {alone:?} alone");
+    transcribe(&channel, request(&pcm, &["en"])).await.unwrap();
+    let after = engine.cpu_ticks() - before;
+    println!("ticks: one long {one_long}, one short {one_short}, six dropped and a short {after}");
+    // An encoder pass can not be interrupted, so at most one stands before us, not six.
+    assert!(after < one_long * 2 + one_short * 2, "{after} ticks");
     let probe = EngineClient::new(channel).probe(ProbeRequest {}).await.unwrap().into_inner();
     assert_eq!(probe.queue_depth, 0);
 }
