@@ -101,7 +101,7 @@ async fn place(args: &Args, config: &Config) -> anyhow::Result<CallReport> {
     let new_room = || format!("sawt-call-{}", hex::encode(rand::random::<[u8; 4]>()));
     let plan = CallPlan {
         api: LiveKitApi::new(url, key, secret)?,
-        library: library_path(Store::open(config.models.dir.clone()).dir()),
+        library: library_path(Store::from_config(&config.models).dir()),
         room: args.room.clone().unwrap_or_else(new_room),
         identity: "caller".into(),
         agent_name: args.agent_name.clone().unwrap_or_else(|| livekit.agent_name.clone()),

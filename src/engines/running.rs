@@ -47,7 +47,7 @@ impl RunningEngines {
     /// # Errors
     /// When a program, model or folder is missing.
     pub fn start(config: &Config, kinds: &[EngineKind]) -> Result<Self, StartError> {
-        let store = Store::open(config.models.dir.clone());
+        let store = Store::from_config(&config.models);
         let socket_dir = SocketDir::make(config.engines.socket_dir.as_deref())?;
         let specs = engine_specs(config, &store, &socket_dir.0, kinds)?;
         Ok(Self { supervisor: Supervisor::start(specs), _socket_dir: socket_dir })
@@ -91,7 +91,7 @@ impl RunningEngines {
         };
         let vad_fallback: VadFactory = Arc::new(|| Box::new(EnergyVad::new()));
         let vad: VadFactory = if config.vad.enabled {
-            let store = Store::open(config.models.dir.clone());
+            let store = Store::from_config(&config.models);
             let library = store.resolve("onnxruntime")?;
             let weights = store.resolve("silero-vad")?;
             let model = SileroModel::load(library.main_file(), weights.main_file())?;

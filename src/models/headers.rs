@@ -3,6 +3,7 @@
 
 mod gguf;
 mod onnx;
+mod whisper;
 
 use std::fs::File;
 use std::io::{BufReader, Read as _};
@@ -11,7 +12,6 @@ use std::path::Path;
 use super::ModelError;
 use super::manifest::ModelKind;
 
-const GGML_MAGIC: [u8; 4] = *b"lmgg";
 const ELF_MAGIC: [u8; 4] = *b"\x7fELF";
 const VOICE_JSON_BYTES_MAX: u64 = 4 << 20;
 
@@ -22,10 +22,14 @@ pub(super) fn guess_kind(path: &Path) -> Result<ModelKind, ModelError> {
         .and_then(|mut file| file.read_exact(&mut magic))
         .map_err(ModelError::io("read", path))?;
     match magic {
-        GGML_MAGIC => Ok(ModelKind::Stt),
+        whisper::MAGIC => Ok(ModelKind::Stt),
         gguf::MAGIC => Ok(ModelKind::Llm),
         ELF_MAGIC => Ok(ModelKind::Library),
         _ if path.with_added_extension("json").is_file() => Ok(ModelKind::Tts),
+        _ if path.extension().is_some_and(|extension| extension == "onnx") => Err(bad(
+            path,
+            "a Piper voice needs NAME.onnx.json beside it, and no other .onnx says what it is for",
+        )),
         _ => Err(bad(path, "its first bytes are none that we know")),
     }
 }
@@ -36,7 +40,7 @@ pub(super) fn check(path: &Path, kind: ModelKind) -> Result<(), ModelError> {
     let length = file.metadata().map_err(ModelError::io("read", path))?.len();
     let mut input = BufReader::with_capacity(1 << 16, file);
     let result = match kind {
-        ModelKind::Stt => whisper_ggml(&mut input, length),
+        ModelKind::Stt => whisper::check(&mut input, length),
         ModelKind::Llm => gguf::check(&mut input, length),
         ModelKind::Library => library(&mut input),
         ModelKind::Tts | ModelKind::Vad | ModelKind::Turn | ModelKind::Diacritizer => {
@@ -59,33 +63,6 @@ fn exact<const N: usize>(input: &mut impl std::io::Read) -> Result<[u8; N], Stri
     let mut buffer = [0; N];
     input.read_exact(&mut buffer).map_err(|_| "it ends too early".to_owned())?;
     Ok(buffer)
-}
-
-fn whisper_ggml(input: &mut impl std::io::Read, length: u64) -> Result<(), String> {
-    if exact::<4>(input)? != GGML_MAGIC {
-        return Err("it is not a ggml Whisper file".into());
-    }
-    let mut header = [0_u32; 11];
-    for value in &mut header {
-        *value = u32::from_le_bytes(exact(input)?);
-    }
-    let [vocab, audio_ctx, state, head, layer, text_ctx, _, _, text_layer, mels, _] = header;
-    let sane = (50_000..60_000).contains(&vocab)
-        && (1..=10_000).contains(&audio_ctx)
-        && (1..=10_000).contains(&text_ctx)
-        && (1..=16_384).contains(&state)
-        && (1..=state).contains(&head)
-        && (1..=128).contains(&layer)
-        && (1..=128).contains(&text_layer)
-        && (1..=256).contains(&mels);
-    if !sane {
-        return Err("its header makes no sense for a Whisper model".into());
-    }
-    // The word table alone has `vocab` rows of `state` numbers; even 4-bit weights take half a byte.
-    if length < u64::from(vocab) * u64::from(state) / 2 {
-        return Err("it is shorter than its header says: a cut-off copy".into());
-    }
-    Ok(())
 }
 
 fn library(input: &mut impl std::io::Read) -> Result<(), String> {

@@ -103,7 +103,7 @@ impl Service {
             }
         }
         let call_engines = engines.for_calls(&config)?.ok_or(ServiceError::Ended("the engines"))?;
-        let store = Store::open(config.models.dir.clone());
+        let store = Store::from_config(&config.models);
         let library = store.resolve("livekit-sdk")?.main_file().to_owned();
 
         let (jobs_in, jobs) = worker::job_channel(config.livekit.calls_max);

@@ -79,18 +79,36 @@ fn onnx_is_a_version_and_a_graph_that_end_with_the_file() {
     }
 }
 
-#[test]
-fn a_whisper_header_must_make_sense() {
-    let mut file = GGML_MAGIC.to_vec();
-    for value in [51_865_u32, 1500, 8, 2, 1, 448, 8, 2, 1, 80, 1] {
+/// One layer on each side, every tensor of one f16 number.
+fn a_whisper() -> Vec<u8> {
+    let mut file = whisper::MAGIC.to_vec();
+    for value in [51_865_u32, 1500, 8, 2, 1, 448, 8, 2, 1, 80, 1, 80, 2] {
         file.extend(value.to_le_bytes());
     }
-    let long_enough = 51_865 * 8;
-    assert_eq!(whisper_ggml(&mut file.as_slice(), long_enough), Ok(()));
-    assert!(whisper_ggml(&mut file.as_slice(), 1000).unwrap_err().contains("cut-off"));
-    file[4] = 0;
-    file[5] = 0;
-    assert!(whisper_ggml(&mut file.as_slice(), long_enough).is_err());
+    file.extend([0; 80 * 2 * 4]);
+    file.extend([1_u32, 3].map(u32::to_le_bytes).concat());
+    file.extend(b"the");
+    for _ in 0..15 + 24 {
+        file.extend([1_u32, 1, 1, 1].map(u32::to_le_bytes).concat());
+        file.extend(b"t\0\0");
+    }
+    file
+}
+
+fn whisper_check(file: &[u8]) -> Result<(), String> {
+    whisper::check(&mut BufReader::new(Cursor::new(file)), file.len() as u64)
+}
+
+#[test]
+fn a_whole_whisper_passes_and_every_cut_fails() {
+    let whole = a_whisper();
+    assert_eq!(whisper_check(&whole), Ok(()));
+    for length in 0..whole.len() {
+        assert!(whisper_check(&whole[..length]).is_err(), "{length}");
+    }
+    let mut header = whole;
+    header[4..6].copy_from_slice(&[0, 0]);
+    assert!(whisper_check(&header).unwrap_err().contains("no sense"));
 }
 
 #[test]
@@ -137,6 +155,7 @@ proptest! {
         let _ = gguf_check(&noise);
         let _ = gguf_check(&[&b"GGUF\x03\0\0\0"[..], &noise].concat());
         let _ = onnx_check(&noise);
-        let _ = whisper_ggml(&mut noise.as_slice(), noise.len() as u64);
+        let _ = whisper_check(&noise);
+        let _ = whisper_check(&[&a_whisper()[..700], &noise].concat());
     }
 }
