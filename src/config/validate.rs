@@ -48,11 +48,22 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     );
     c.within_f("livekit.cpu_max", livekit.cpu_max, 0.05, 1.0);
     c.within("livekit.calls_max", livekit.calls_max, 1, 10_000);
+    c.within_f("livekit.cpu_max", livekit.cpu_max, 0.05, 1.0);
+    let public = &livekit.public_url;
+    c.that(public.is_empty() || is_livekit_url(public), "livekit.public_url", URL_EXPECTED);
     c.within("livekit.drain_s", livekit.drain_s, 0, 24 * 3600);
     c.that(
         http.bind == "localhost" || http.bind.parse::<IpAddr>().is_ok(),
         "http.bind",
         "not an IP address; use 127.0.0.1, or the address of one interface",
+    );
+    let origin = reqwest::Url::parse(&http.public_origin);
+    c.that(
+        http.public_origin.is_empty()
+            || origin
+                .is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.path() == "/"),
+        "http.public_origin",
+        "no origin; write it like https://voice.example.com",
     );
 
     let origin = http.public_origin.as_str();

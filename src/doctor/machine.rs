@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Finding;
 use crate::config::Config;
+use crate::models::Store;
 
 /// The starter models and their engines take this much while they serve.
 const MEMORY_MIB_MIN: u64 = 2500;
@@ -13,8 +14,8 @@ const DISK_MIB_MIN: u64 = 3000;
 const YEAR_MIN: u64 = 2026;
 
 pub(super) fn check(config: &Config) -> Vec<Finding> {
-    let dir = super::models::folder(config);
-    [Some(cores()), memory(), disk(&dir), Some(clock())].into_iter().flatten().collect()
+    let store = Store::open(config.models.dir.clone());
+    [Some(cores()), memory(), disk(store.dir()), Some(clock())].into_iter().flatten().collect()
 }
 
 fn cores() -> Finding {

@@ -1,28 +1,19 @@
-//! Weights and libraries in the models folder, and voices for the languages that callers speak.
-
-use std::path::{Path, PathBuf};
-
-use etcetera::BaseStrategy as _;
+//! Weights and libraries that the configuration names, and voices for the languages that callers speak.
 
 use super::Finding;
 use crate::config::{Config, TtsConfig};
+use crate::models::Store;
 
 const ESPEAK: &str = "espeak-";
 
-/// Where weights are looked for.
-pub(super) fn folder(config: &Config) -> PathBuf {
-    let of_user =
-        || etcetera::choose_base_strategy().map(|dirs| dirs.data_dir().join("sawt/models"));
-    config.models.dir.clone().or_else(|| of_user().ok()).unwrap_or_else(|| "models".into())
-}
-
 pub(super) fn check(config: &Config) -> Vec<Finding> {
-    let dir = folder(config);
+    let store = Store::open(config.models.dir.clone());
     let mut names: Vec<&str> = vec![&config.stt.model, &config.llm.model];
     if config.vad.enabled {
         names.push("silero-vad");
     }
     names.extend(piper_voices(&config.tts));
+    names.extend(["onnxruntime", "livekit-sdk"]);
     let mut seen = Vec::new();
     names.retain(|name| {
         !seen.contains(name) && {
@@ -30,9 +21,7 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
             true
         }
     });
-    let mut findings: Vec<_> = names.iter().map(|name| model(&dir, name)).collect();
-    findings.push(library(&dir, "onnxruntime/libonnxruntime.so", "voices and voice activity"));
-    findings.push(library(&dir, "livekit-sdk/liblivekit_ffi.so", "LiveKit rooms"));
+    let mut findings: Vec<_> = names.iter().map(|name| model(&store, name)).collect();
     findings.extend(config.agent.languages.iter().filter_map(|tag| voice(&config.tts, tag)));
     findings
 }
@@ -45,42 +34,21 @@ fn piper_voices(tts: &TtsConfig) -> Vec<&str> {
         .collect()
 }
 
-/// A name of the manifest, or a path.
-fn model(dir: &Path, name: &str) -> Finding {
+/// A name of the manifest, or a path. Whole by size; `sawt models verify` reads every byte.
+fn model(store: &Store, name: &str) -> Finding {
     let check = format!("model {name}");
-    let path = if name.contains('/') { PathBuf::from(name) } else { dir.join(name) };
-    match bytes_under(&path) {
-        0 => Finding::fail(
-            check,
-            format!("not at {}", path.display()),
-            format!("run `sawt models pull {name}`, or `sawt models import PATH` with no network"),
-        ),
-        bytes => Finding::ok(check, format!("{} MB", bytes.div_ceil(1_000_000))),
+    match store.resolve(name) {
+        Ok(model) => {
+            let sizes = model.files.iter().filter_map(|file| Some(file.metadata().ok()?.len()));
+            Finding::ok(check, format!("{} MB", sizes.sum::<u64>().div_ceil(1_000_000)))
+        }
+        Err(e) => {
+            let next = format!(
+                "run `sawt models pull {name}`, or `sawt models import PATH` with no network"
+            );
+            Finding::fail(check, e.to_string(), next)
+        }
     }
-}
-
-fn library(dir: &Path, file: &str, what_for: &str) -> Finding {
-    let path = dir.join(file);
-    let check = format!("library {}", file.split_once('/').map_or(file, |(name, _)| name));
-    match bytes_under(&path) {
-        0 => Finding::fail(
-            check,
-            format!("not at {}; needed for {what_for}", path.display()),
-            "run `sawt models pull`",
-        ),
-        bytes => Finding::ok(check, format!("{} MB", bytes.div_ceil(1_000_000))),
-    }
-}
-
-/// Bytes of the file, or of the files in the folder; 0 if there is none.
-fn bytes_under(path: &Path) -> u64 {
-    let size =
-        |path: &Path| path.metadata().ok().filter(std::fs::Metadata::is_file).map(|m| m.len());
-    let in_folder = |dir: &Path| {
-        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-        entries.filter_map(|entry| size(&entry.path())).sum()
-    };
-    size(path).unwrap_or_else(|| in_folder(path))
 }
 
 /// A note where a language is spoken by a plain voice; none where all is well.
@@ -109,16 +77,11 @@ mod tests {
     use crate::doctor::Status;
 
     #[test]
-    fn models_are_found_by_name_in_the_folder() {
+    fn a_folder_without_its_files_is_no_model() {
         let dir = tempfile::tempdir().expect("a temporary folder");
+        let store = Store::open(Some(dir.path().to_owned()));
         std::fs::create_dir(dir.path().join("whisper-base")).expect("a folder");
-        assert_eq!(
-            model(dir.path(), "whisper-base").status,
-            Status::Fail,
-            "an empty folder is none"
-        );
-        std::fs::write(dir.path().join("whisper-base/ggml-base.bin"), "weights").expect("a file");
-        assert_eq!(model(dir.path(), "whisper-base").status, Status::Ok);
+        assert_eq!(model(&store, "whisper-base").status, Status::Fail);
     }
 
     #[test]
