@@ -1,8 +1,9 @@
 //! `sawt dev`: everything on this machine, for a first conversation.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use super::progress::Waiting;
@@ -11,7 +12,7 @@ use crate::config::Config;
 use crate::livekit_api::LiveKitApi;
 use crate::service::Service;
 use crate::transport::livekit::dev_server::{DevServer, DevServerOptions};
-use crate::{http, telemetry};
+use crate::{audio, http, telemetry};
 
 /// Start everything on this machine and print the page's address.
 #[derive(Debug, clap::Args)]
@@ -21,6 +22,8 @@ agent and the page. Nothing but this machine can reach it, and it reaches nothin
 Examples:
   sawt dev
   sawt dev --http-port 0            # any free port
+  sawt dev --call                   # no microphone: a synthetic caller asks two questions
+  sawt dev --call question.wav      # or yours
   sawt dev --set llm.model=smollm2-135m-instruct")]
 pub struct Args {
     /// Port of the page; 0 picks a free one [default: http.port]
@@ -32,7 +35,18 @@ pub struct Args {
     /// The livekit-server program [default: found on the path]
     #[arg(long, value_name = "PATH")]
     livekit_server: Option<PathBuf>,
+    /// Prove it without a human: call the agent with these WAV files (or a question of our own),
+    /// print transcript and timing, and end; fails when no spoken answer came
+    #[arg(long, value_name = "WAV", num_args = 0..)]
+    call: Option<Vec<PathBuf>>,
+    /// With --call: keep the conversation here, caller left, agent right
+    #[arg(long, value_name = "FILE", requires = "call")]
+    record: Option<PathBuf>,
 }
+
+/// What the synthetic caller asks when it has no file: what any small model knows.
+const QUESTIONS: [&str; 2] =
+    ["What is the capital of France?", "And which language do they speak?"];
 
 /// Runs the command.
 ///
@@ -60,23 +74,78 @@ pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
 
     let (ready_in, ready) = tokio::sync::oneshot::channel();
     let waiting = Waiting::start("Loading the models");
-    tokio::spawn(async move {
-        if ready.await.is_ok() {
-            waiting.done();
-            println!("Open http://{address}/ and talk. Ctrl-C ends it.");
-        }
-    });
     // Nobody waits for a developer's calls.
     config.livekit.drain_s = config.livekit.drain_s.min(5);
     let service = Service {
-        config: Arc::new(config),
+        config: Arc::new(config.clone()),
         api,
         listener,
         metrics: Some(metrics),
-        drain,
+        drain: drain.clone(),
         ready: Some(ready_in),
     };
-    service.run().await?;
+    let after_start = async {
+        let started = ready.await.is_ok();
+        waiting.done();
+        let result = match args.call {
+            _ if !started => Ok(()), // the service says why
+            Some(files) => prove(files, args.record, &config).await,
+            None => {
+                println!("Open http://{address}/ and talk. Ctrl-C ends it.");
+                return Ok(());
+            }
+        };
+        drain.cancel();
+        result
+    };
+    let (served, proved) = tokio::join!(service.run(), after_start);
     drop(livekit);
-    Ok(())
+    served?;
+    proved
+}
+
+/// Calls the agent once, as any caller would: over LiveKit, by sound.
+async fn prove(
+    files: Vec<PathBuf>,
+    record: Option<PathBuf>,
+    config: &Config,
+) -> anyhow::Result<()> {
+    let spoken = tempfile_dir()?;
+    let files = if files.is_empty() { ask_by_voice(&spoken, config).await? } else { files };
+    println!("Calling the agent with {} turn(s)…", files.len());
+    let call = super::call::Args {
+        say: files,
+        text: Vec::new(),
+        url: None,
+        api_key: None,
+        api_secret: None,
+        room: None,
+        agent_name: None,
+        record,
+        json: false,
+        timeout_s: 30,
+        barge_in_after_ms: None,
+        transcribe: true,
+    };
+    let result = super::call::run(call, config.clone()).await;
+    let _ = std::fs::remove_dir_all(&spoken);
+    result
+}
+
+/// The questions, spoken by the configured voice into WAV files.
+async fn ask_by_voice(dir: &Path, config: &Config) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for (n, question) in QUESTIONS.iter().enumerate() {
+        let file = dir.join(format!("question-{n}.wav"));
+        let pcm = super::say::speak(question, config).await?;
+        audio::wav::write(&file, config.tts.output_sample_rate_hz, &[&pcm])?;
+        files.push(file);
+    }
+    Ok(files)
+}
+
+fn tempfile_dir() -> anyhow::Result<PathBuf> {
+    let dir = std::env::temp_dir().join(format!("sawt-call-{:08x}", rand::random::<u32>()));
+    std::fs::create_dir(&dir).with_context(|| format!("can not make {}", dir.display()))?;
+    Ok(dir)
 }

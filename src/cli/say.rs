@@ -119,3 +119,24 @@ fn text_of(text: &str) -> anyhow::Result<String> {
     }
     String::from_utf8(bytes).context("the text on standard input is not UTF-8")
 }
+
+/// `text` as the configured voice says it, for callers who have no file.
+pub(crate) async fn speak(text: &str, config: &Config) -> anyhow::Result<Vec<i16>> {
+    let engines = RunningEngines::start(config, &[EngineKind::Tts])?;
+    engines.ready().await?;
+    let Some(tts) = engines.tts() else { bail!("the voice engine was not started") };
+    let language = language_of(text, &config.agent.languages).to_owned();
+    let voice = config.voice_for(&language).to_owned();
+    let sample_rate_hz = config.tts.output_sample_rate_hz;
+    let text = text.to_owned();
+    let mut pieces =
+        tts.synthesize(Synthesis { text, voice, language, speed: 1.0, sample_rate_hz });
+    let mut pcm = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        if let Synthesized::Audio(chunk) = piece? {
+            pcm.extend(chunk);
+        }
+    }
+    engines.stop().await;
+    Ok(pcm)
+}
