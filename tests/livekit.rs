@@ -6,6 +6,9 @@
 //! - `caller`: the synthetic caller against a scripted agent.
 //! - `server`: what our server tells browsers.
 
+#![allow(clippy::unwrap_used)] // a test may panic
+#![allow(clippy::disallowed_methods)] // these tests time live audio
+
 mod livekit {
     mod caller;
     mod calls;

@@ -1,5 +1,7 @@
 //! Our declarations of LiveKit's SDK messages against the descriptors that come with the library.
 
+#![allow(clippy::unwrap_used)] // a test may panic
+
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 

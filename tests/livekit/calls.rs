@@ -72,11 +72,12 @@ async fn a_caller_is_heard_and_their_leaving_ends_the_call() {
     let (ann, speaking) = caller(&server, &room, "ann").await;
     let mut call = agent(&server, &room).await;
     assert_eq!(until_ready(&mut call).await, "ann");
-    until(&mut call, "her voice", |event| match event {
-        TransportEvent::CallerAudio(pcm) if is_loud(pcm) => Some(assert_eq!(pcm.len(), 320)),
+    let samples = until(&mut call, "her voice", |event| match event {
+        TransportEvent::CallerAudio(pcm) if is_loud(pcm) => Some(pcm.len()),
         _ => None,
     })
     .await;
+    assert_eq!(samples, 320, "20 ms at 16 kHz");
     speaking.abort();
     ann.disconnect().await;
     assert_eq!(until_closed(&mut call).await, CloseReason::CallerLeft);

@@ -21,13 +21,13 @@ const START_MAX: Duration = Duration::from_secs(15);
 /// How much of its log an error shows.
 const LOG_LINES: usize = 8;
 
-/// Starts the server (its arguments) and kills it when our end of standard input closes: however
-/// this process ends, the server ends with it. `PR_SET_PDEATHSIG` would follow the thread that
+/// Starts the server (its arguments) and, when our end of standard input closes, kills it and
+/// removes the folder with its keys (`$0`): however this process ends, both go with it. `PR_SET_PDEATHSIG` would follow the thread that
 /// started the server, not the process, and needs unsafe code.
 const KEEPER: &str = r#"exec 3<&0
 "$@" </dev/null &
 server=$!
-{ cat <&3 >/dev/null; kill -9 "$server"; } &
+{ cat <&3 >/dev/null; kill -9 "$server"; rm -rf "$0"; } &
 exec 3<&-
 wait "$server""#;
 
@@ -124,13 +124,14 @@ impl DevServer {
         let api_key = format!("sawt{}", hex::encode(rand::random::<[u8; 6]>()));
         let api_secret = hex::encode(rand::random::<[u8; 24]>());
         let dir = private_dir()?;
-        let config = config(port, free_udp_port()?, free_tcp_port()?, &api_key, &api_secret);
+        let config = config(port, free_udp_port()?, &api_key, &api_secret);
         let config_path = dir.join("livekit.yaml");
         io::Write::write_all(&mut private_file(&config_path)?, config.as_bytes())?;
         let log = private_file(&dir.join("livekit.log"))?;
 
         let keeper = Command::new("/bin/sh")
-            .args(["-c", KEEPER, "livekit-keeper"])
+            .args(["-c", KEEPER])
+            .arg(&dir)
             .arg(&program)
             .arg("--config")
             .arg(&config_path)
@@ -206,8 +207,9 @@ impl Drop for DevServer {
 }
 
 /// Everything on loopback. STUN and TURN servers in here are what the server hands to browsers:
-/// without an entry those would be public hosts, which would learn who talks from where.
-fn config(port: u16, udp: u16, tcp: u16, key: &str, secret: &str) -> String {
+/// without an entry those would be public hosts, which would learn who talks from where. Media over
+/// TCP is off because the server would listen for it on every address.
+fn config(port: u16, udp: u16, key: &str, secret: &str) -> String {
     let mut yaml = String::new();
     let _ = write!(
         yaml,
@@ -217,7 +219,7 @@ fn config(port: u16, udp: u16, tcp: u16, key: &str, secret: &str) -> String {
          logging:\n  level: info\n\
          rtc:\n  \
            udp_port: {udp}\n  \
-           tcp_port: {tcp}\n  \
+           tcp_port: 0\n  \
            node_ip: 127.0.0.1\n  \
            use_external_ip: false\n  \
            enable_loopback_candidate: true\n  \
@@ -278,12 +280,13 @@ mod tests {
 
     #[test]
     fn the_configuration_names_no_address_but_loopback() {
-        let config = config(1, 2, 3, "key", "secret");
+        let config = config(1, 2, "key", "secret");
         let addresses = config.split(['"', ' ', '\n']).filter(|w| w.matches('.').count() == 3);
         assert!(addresses.clone().count() >= 4);
         for address in addresses {
             assert!(address.starts_with("127.0.0.1"), "{address}");
         }
+        assert!(config.contains("tcp_port: 0\n"));
         assert!(config.contains("stun_servers: [\"127.0.0.1:3478\"]"));
     }
 
