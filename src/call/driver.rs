@@ -119,6 +119,7 @@ struct Call {
     /// When the newest transcript came.
     transcript_at: Option<CallTime>,
     reply: Option<ActiveReply>,
+    reading_ahead: Option<AbortHandle>,
     /// Line on the screen that the caller's words go to.
     caller_segment: u64,
 }
@@ -156,6 +157,7 @@ impl Call {
             transcriptions: HashMap::new(),
             transcript_at: None,
             reply: None,
+            reading_ahead: None,
             caller_segment: 0,
         }
     }
@@ -177,6 +179,7 @@ impl Call {
             TransportEvent::CallerReady(caller) => {
                 tracing::info!(caller = %caller.identity, "Caller can hear us.");
                 self.reporter.tell(CallEvent::Started);
+                self.read_ahead();
                 self.input(now, TurnInput::CallerReady);
                 Vec::new()
             }
@@ -208,6 +211,15 @@ impl Call {
             );
         }
         self.machine.handle_timeout(now);
+    }
+
+    /// The instructions are read while the welcome is spoken.
+    fn read_ahead(&mut self) {
+        let llm = &self.engines.llm;
+        let reading = llm.read_ahead(self.conversation.clone(), self.history.messages());
+        if self.reading_ahead.is_none() {
+            self.reading_ahead = Some(tokio::spawn(reading).abort_handle());
+        }
     }
 
     fn handle_outcome(&mut self, now: CallTime, outcome: Outcome) {
@@ -418,8 +430,9 @@ impl Drop for Call {
         for task in self.transcriptions.values() {
             task.abort();
         }
-        if let Some(reply) = &self.reply {
-            reply.task.abort();
+        let reply = self.reply.as_ref().map(|reply| &reply.task);
+        for task in reply.into_iter().chain(&self.reading_ahead) {
+            task.abort();
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Wits in an engine process of this machine.
 
-use futures::StreamExt as _;
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
+use futures::{FutureExt as _, StreamExt as _};
 use sawt_engine_protocol::v1::generate_event::Event;
 use sawt_engine_protocol::v1::language_model_client::LanguageModelClient;
 use sawt_engine_protocol::v1::{self, FinishReason};
 use tonic::Streaming;
 
-use super::{Generated, Generation, GenerationStats, LanguageModel, Role};
+use super::{ChatMessage, Generated, Generation, GenerationStats, LanguageModel, Role};
 use crate::engines::EngineError;
 use crate::engines::rpc::{RESTART_PATIENCE, error_of};
 use crate::supervisor::EngineHandle;
@@ -76,6 +77,16 @@ impl LanguageModel for LocalLlm {
             Some((next, writing))
         })
         .boxed()
+    }
+
+    fn read_ahead(
+        &self,
+        conversation: String,
+        messages: Vec<ChatMessage>,
+    ) -> BoxFuture<'static, ()> {
+        let request = Generation { conversation, messages, max_tokens: 1, temperature: 0.0 };
+        let mut tokens = self.generate(request);
+        async move { while tokens.next().await.is_some() {} }.boxed()
     }
 }
 

@@ -3,6 +3,8 @@
 mod local;
 mod scripted;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 pub use local::LocalLlm;
@@ -15,6 +17,16 @@ pub trait LanguageModel: Send + Sync {
     /// The reply to a conversation, piece by piece, ending with [`Generated::Done`]. Dropping the
     /// stream cancels the work.
     fn generate(&self, request: Generation) -> BoxStream<'static, Result<Generated, EngineError>>;
+
+    /// Reads the start of a conversation ahead of the first question, so that its answer does not
+    /// wait for that. Nobody needs the result: a failure shows when the question comes.
+    fn read_ahead(
+        &self,
+        _conversation: String,
+        _messages: Vec<ChatMessage>,
+    ) -> BoxFuture<'static, ()> {
+        futures::future::ready(()).boxed()
+    }
 }
 
 /// A reply to write.
