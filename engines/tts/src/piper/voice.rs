@@ -132,7 +132,7 @@ impl PiperVoice {
     ) -> Result<Option<Vec<u64>>, ort::Error> {
         let count = run.ids.len();
         let config = &self.config;
-        let scales = vec![config.noise_scale, config.length_scale / speed, config.noise_w];
+        let scales = vec![config.noise_scale, config.length_scale * stretch(speed), config.noise_w];
         let mut inputs = ort::inputs![
             "input" => Tensor::from_array(([1, count], run.ids.clone()))?,
             "input_lengths" => Tensor::from_array(([1], vec![count as i64]))?,
@@ -150,6 +150,16 @@ impl PiperVoice {
         let (_, frames) = outputs[DURATIONS].try_extract_tensor::<f32>()?;
         Ok(word_starts(run, frames, audio.len() as u64))
     }
+}
+
+/// Part of the audio at speed 1 that the length scale does not reach: a voice rounds each
+/// phoneme up to a whole frame. Measured on the starter voice: 17 to 26 % by sentence.
+const ROUNDED_UP: f32 = 0.24;
+
+/// The length scale, relative to the voice's own, at which speech takes 1/`speed` of its time.
+/// With 1/`speed` itself, double speed came out as 1.5 and half speed as 0.57.
+fn stretch(speed: f32) -> f32 {
+    (1.0 / speed - ROUNDED_UP) / (1.0 - ROUNDED_UP)
 }
 
 /// Samples at which the words of `run` start; none if the durations do not add up to the audio.
@@ -183,6 +193,12 @@ fn open(environment: &Environment, graph: &[u8], threads: usize) -> Result<Sessi
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn own_pace_is_untouched_and_all_allowed_speeds_stay_positive() {
+        assert!((stretch(1.0) - 1.0).abs() < 1e-6);
+        assert!(stretch(2.0) > 0.3 && stretch(0.5) < 2.4);
+    }
 
     #[test]
     fn word_starts_follow_the_durations_or_are_withheld() {
