@@ -55,7 +55,7 @@ const MAY_NOT_NAME: &str = "
 
 /// Files that put things together where they do not belong yet, each with where they do.
 const MISPLACED: &[(&str, &str)] =
-    &[("src/engines/running.rs", "builds a call's engines: belongs beside src/service.rs")];
+    &[("src/engines/running.rs", "builds a call's engines: belongs in src/service")];
 
 #[test]
 fn modules_look_down_the_path_of_a_call_only() {

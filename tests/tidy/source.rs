@@ -53,9 +53,9 @@ pub(crate) fn names(code: &str, needle: &str) -> bool {
         let after = &code[at + needle.len()..];
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
         let ends_word = needle.ends_with(is_word);
-        !before.ends_with(is_word)
-            && (!before.ends_with("::") || needle.contains("::"))
-            && !(ends_word && after.starts_with(is_word))
+        let is_part = before.ends_with(is_word) || (ends_word && after.starts_with(is_word));
+        let is_ours = before.ends_with("::") && !needle.contains("::");
+        !is_part && !is_ours
     })
 }
 
