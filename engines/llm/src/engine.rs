@@ -79,7 +79,7 @@ struct Reply<S> {
     received_at: Instant,
     queue: Duration,
     first_token: Option<Duration>,
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 pub(crate) struct Engine<C: Compute> {
@@ -127,7 +127,7 @@ impl<C: Compute> Engine<C> {
         }
     }
 
-    fn start(&mut self, job: Job) {
+    fn start(&mut self, mut job: Job) {
         let id = RequestId(self.next_id);
         self.next_id += 1;
         let prompt_tokens = job.prompt.len();
@@ -144,6 +144,7 @@ impl<C: Compute> Engine<C> {
                     Status::invalid_argument(refused.to_string())
                 }
             };
+            job.permit = None;
             let _ = job.events.try_send(Err(status));
             return;
         }
@@ -158,7 +159,7 @@ impl<C: Compute> Engine<C> {
             received_at: job.received_at,
             queue: Duration::ZERO,
             first_token: None,
-            _permit: job.permit,
+            permit: job.permit,
         };
         self.replies.insert(id, reply);
     }
@@ -202,7 +203,8 @@ impl<C: Compute> Engine<C> {
     fn fail(&mut self, step: &Step, error: &ComputeError) {
         tracing::error!(%error, tokens = step.entries.len(), "The model failed on a batch.");
         for id in self.scheduler.failed(step) {
-            if let Some(reply) = self.replies.remove(&id) {
+            if let Some(mut reply) = self.replies.remove(&id) {
+                reply.leave_line();
                 let status = Status::internal(format!("the model failed: {error}; ask again"));
                 let _ = reply.events.try_send(Err(status));
             }
@@ -230,6 +232,7 @@ impl<C: Compute> Engine<C> {
         {
             let rest = reply.stop.finish();
             reply.send_text(rest);
+            reply.leave_line();
             reply.send_done(finish);
         }
     }
@@ -242,6 +245,11 @@ impl<S> Reply<S> {
             // It has room for the whole reply; an error means that the caller has gone.
             let _ = self.events.try_send(Ok(event));
         }
+    }
+
+    /// Before its caller hears of the end: the next request may come right after.
+    fn leave_line(&mut self) {
+        self.permit = None;
     }
 
     fn send_done(&self, finish: Finish) {

@@ -28,6 +28,15 @@ use crate::model::{BATCH_TOKENS_MAX, ContextSize, LlamaCompute, LoadError, Model
 use crate::plan::Limits;
 use crate::service::{Facts, Service};
 
+/// Most prompt tokens in a step beside decoding callers, however fast the machine.
+const CHUNK_BESIDE_DECODE_MAX: usize = 128;
+
+/// Most `--slots`.
+const SLOTS_MAX: usize = 64;
+
+// All slots decoding beside the largest chunk fit one batch.
+const _: () = assert!(SLOTS_MAX + CHUNK_BESIDE_DECODE_MAX <= BATCH_TOKENS_MAX);
+
 /// Exit code when the engine's own thread ends by a bug (EX_SOFTWARE); a restart may mend it.
 const EXIT_SOFTWARE: i32 = 70;
 
@@ -53,7 +62,7 @@ struct Args {
     #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(64..=1_048_576))]
     context_tokens: u32,
     /// Conversations served at once
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=SLOTS_MAX as i64))]
     slots: u32,
     /// Requests that may wait for a slot; more are refused
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(0..=1024))]
@@ -161,7 +170,7 @@ fn prepare(model: &'static Model, size: ContextSize) -> Result<(LlamaCompute, Ch
     let prompt_token = compute.warm_up()?;
     let chunks = Chunks {
         alone: chunk_tokens(STEP_ALONE_MAX, prompt_token, BATCH_TOKENS_MAX),
-        beside_decode: chunk_tokens(STEP_BESIDE_DECODE_MAX, prompt_token, 128),
+        beside_decode: chunk_tokens(STEP_BESIDE_DECODE_MAX, prompt_token, CHUNK_BESIDE_DECODE_MAX),
     };
     Ok((compute, chunks))
 }
@@ -182,11 +191,5 @@ mod tests {
     fn slower_machine_reads_prompts_in_smaller_chunks() {
         let chunk = |us| chunk_tokens(STEP_ALONE_MAX, Duration::from_micros(us), 256);
         assert_eq!([chunk(0), chunk(500), chunk(5_000), chunk(100_000)], [256, 256, 64, 16]);
-    }
-
-    #[test]
-    fn default_batch_is_never_exceeded() {
-        // 64 slots decoding beside the largest chunk.
-        assert!(64 + 128 <= BATCH_TOKENS_MAX);
     }
 }

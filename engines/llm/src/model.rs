@@ -93,7 +93,6 @@ impl Model {
             special_text(&weights, vocabulary.eos()),
         )
         .map_err(|e| LoadError::Template(name.clone(), e))?;
-        drop(vocabulary);
         let model = Box::leak(Box::new(Self { backend, weights, template }));
         Ok(model)
     }

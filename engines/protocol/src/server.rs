@@ -30,10 +30,10 @@ pub struct EngineArgs {
 pub const EXIT_CONFIG: i32 = 78;
 
 /// Logs to standard error; `SAWT_LOG` sets the filter (default `info`, and of llama.cpp, which
-/// tells much about every model, warnings only).
+/// tells much about every model, errors only).
 pub fn init_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SAWT_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,llama-cpp-2=warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,llama-cpp-2=error"));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
