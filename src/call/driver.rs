@@ -19,34 +19,13 @@ use super::report::{CallEvent, CallReport, Reporter};
 use super::speech_gate::SpeechEdge;
 use crate::config::Config;
 use crate::dialog::{History, HistoryLimits};
-use crate::engines::EngineError;
-use crate::engines::llm::LanguageModel;
-use crate::engines::stt::{SpeechToText, Transcript, Utterance};
-use crate::engines::tts::TextToSpeech;
-use crate::engines::vad::VoiceActivity;
+use crate::engines::stt::{Transcript, Utterance};
+use crate::engines::{EngineError, Engines};
 use crate::transport::{CallTransport, Caption, CloseReason, Speaker, TransportEvent};
 use crate::turn::{
     CallTime, EndReason, Line, ReplyId, ReplyOutcome, StopReason, TranscriptOutcome, TurnInput,
     TurnMachine, TurnOutput, TurnPolicy, UtteranceId,
 };
-
-/// Makes one voice detector per caller.
-pub type VadFactory = Arc<dyn Fn() -> Box<dyn VoiceActivity> + Send + Sync>;
-
-/// The engines that serve a call; shared by all calls.
-#[derive(Clone)]
-pub struct Engines {
-    /// Ears.
-    pub stt: Arc<dyn SpeechToText>,
-    /// Wits.
-    pub llm: Arc<dyn LanguageModel>,
-    /// Voice.
-    pub tts: Arc<dyn TextToSpeech>,
-    /// Voice detector.
-    pub vad: VadFactory,
-    /// Takes over when `vad` fails.
-    pub vad_fallback: VadFactory,
-}
 
 /// What a call needs beside its transport.
 pub struct CallSetup {

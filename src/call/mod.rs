@@ -13,5 +13,5 @@ mod speech_gate;
 #[cfg(test)]
 mod tests;
 
-pub use driver::{CallSetup, Engines, VadFactory, run};
+pub use driver::{CallSetup, run};
 pub use report::{CallEvent, CallReport, TurnReport, TurnTiming};

@@ -8,12 +8,12 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use super::driver::{Engines, Outcome};
+use super::driver::Outcome;
 use crate::config::Config;
 use crate::dialog::ClauseSplitter;
-use crate::engines::EngineError;
 use crate::engines::llm::{ChatMessage, Generated, Generation};
 use crate::engines::tts::{Synthesis, Synthesized};
+use crate::engines::{EngineError, Engines};
 use crate::speech::{language_of, speakable};
 use crate::turn::ReplyId;
 

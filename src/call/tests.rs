@@ -6,14 +6,14 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 use tokio_util::sync::CancellationToken;
 
-use super::{CallReport, CallSetup, Engines, run};
+use super::{CallReport, CallSetup, run};
 use crate::audio::{CALLER_RATE_HZ, rms};
 use crate::config::Config;
-use crate::engines::EngineError;
 use crate::engines::llm::ScriptedLlm;
 use crate::engines::stt::ScriptedStt;
 use crate::engines::tts::ScriptedTts;
 use crate::engines::vad::{VoiceActivity, WINDOW_SAMPLES};
+use crate::engines::{EngineError, Engines, VadFactory};
 use crate::transport::wav::{WavOptions, WavTransport};
 use crate::turn::EndReason;
 
@@ -28,7 +28,7 @@ impl VoiceActivity for Loudness {
 }
 
 fn engines(stt: ScriptedStt, llm: ScriptedLlm, tts: ScriptedTts) -> Engines {
-    let vad: super::VadFactory = Arc::new(|| Box::new(Loudness));
+    let vad: VadFactory = Arc::new(|| Box::new(Loudness));
     Engines {
         stt: Arc::new(stt),
         llm: Arc::new(llm),

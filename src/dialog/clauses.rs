@@ -65,7 +65,7 @@ impl ClauseSplitter {
                 continue;
             }
             in_word = true;
-            let Some(&(_, next)) = chars.peek() else { return None };
+            let &(_, next) = chars.peek()?;
             let end = at + c.len_utf8();
             let ends = match c {
                 '!' | '?' | '؟' | '…' | '۔' | '。' => next.is_whitespace(),

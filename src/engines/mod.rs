@@ -9,9 +9,33 @@ pub mod stt;
 pub mod tts;
 pub mod vad;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use running::{RunningEngines, StartError};
+
+use llm::LanguageModel;
+use stt::SpeechToText;
+use tts::TextToSpeech;
+use vad::VoiceActivity;
+
+/// Makes one voice detector per caller.
+pub type VadFactory = Arc<dyn Fn() -> Box<dyn VoiceActivity> + Send + Sync>;
+
+/// The engines that serve a call; shared by all calls.
+#[derive(Clone)]
+pub struct Engines {
+    /// Ears.
+    pub stt: Arc<dyn SpeechToText>,
+    /// Wits.
+    pub llm: Arc<dyn LanguageModel>,
+    /// Voice.
+    pub tts: Arc<dyn TextToSpeech>,
+    /// Voice detector.
+    pub vad: VadFactory,
+    /// Takes over when `vad` fails.
+    pub vad_fallback: VadFactory,
+}
 
 /// Why an engine did not answer. Ends with what the operator can do where there is something.
 #[derive(Debug, Clone, thiserror::Error)]

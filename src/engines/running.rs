@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::EngineError;
 use super::llm::LocalLlm;
 use super::stt::LocalStt;
 use super::tts::LocalTts;
 use super::vad::energy::EnergyVad;
 use super::vad::silero::{SileroModel, SileroVad, VadError};
-use crate::call::{Engines, VadFactory};
+use super::{EngineError, Engines, VadFactory};
 use crate::config::Config;
 use crate::models::{ModelError, Store};
 use crate::supervisor::{EngineHandle, EngineKind, SpecError, Supervisor, engine_specs};

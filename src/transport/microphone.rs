@@ -97,7 +97,13 @@ pub struct MicrophoneTransport {
 struct Streams(#[allow(dead_code)] std::sync::mpsc::SyncSender<()>);
 
 /// What the streams' thread tells when it has begun: the two devices' rates.
-type Begun = Result<(u32, u32), MicrophoneError>;
+type Begun = Result<Rates, MicrophoneError>;
+
+/// Microphone's and speaker's rate in Hz.
+type Rates = (u32, u32);
+
+/// Microphone's and speaker's stream: they run until dropped.
+type Pair = (cpal::Stream, cpal::Stream);
 
 impl MicrophoneTransport {
     /// Opens the default microphone and speaker. With a `headset` the caller may interrupt.
@@ -264,7 +270,7 @@ impl Rate {
 fn begin(
     blocks: mpsc::Sender<Vec<f32>>,
     speaker: Arc<Mutex<VecDeque<f32>>>,
-) -> Result<((cpal::Stream, cpal::Stream), (u32, u32)), MicrophoneError> {
+) -> Result<(Pair, Rates), MicrophoneError> {
     let host = cpal::default_host();
     let microphone = host.default_input_device().ok_or(MicrophoneError::NoDevice("microphone"))?;
     let loudspeaker = host.default_output_device().ok_or(MicrophoneError::NoDevice("speaker"))?;

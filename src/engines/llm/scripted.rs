@@ -8,9 +8,12 @@ use futures::stream::{self, BoxStream};
 use super::{Generated, Generation, GenerationStats, LanguageModel, Role};
 use crate::engines::EngineError;
 
+/// From the caller's last words to the answer.
+type Answer = Box<dyn Fn(&str) -> Result<String, EngineError> + Send + Sync>;
+
 /// Answers every conversation with the same function of the caller's last words.
 pub struct ScriptedLlm {
-    answer: Box<dyn Fn(&str) -> Result<String, EngineError> + Send + Sync>,
+    answer: Answer,
     first_token: Duration,
     per_token: Duration,
 }

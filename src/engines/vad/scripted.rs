@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn script_is_followed_and_ends_in_silence() {
-        let mut vad = ScriptedVad::speech_in(&[1..3]).failing_at(4, "provoked");
+        let mut vad = ScriptedVad::speech_in(&[1..2, 2..3]).failing_at(4, "provoked");
         let heard: Vec<Option<bool>> =
             (0..6).map(|_| vad.score(&[]).ok().map(|score| score > 0.5)).collect();
         let (yes, no) = (Some(true), Some(false));
