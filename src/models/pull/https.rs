@@ -64,7 +64,16 @@ pub(super) async fn fetch(
         .map_err(io())?;
     out.set_len(have).await.map_err(io())?;
     tokio::io::AsyncSeekExt::seek(&mut out, std::io::SeekFrom::Start(have)).await.map_err(io())?;
-    while let Some(piece) = download.chunk().await.map_err(failed)? {
+    loop {
+        let piece = match download.chunk().await {
+            Ok(Some(piece)) => piece,
+            Ok(None) => break,
+            Err(error) => {
+                // A write may be under way still; the next attempt goes on from the file's length.
+                out.flush().await.map_err(io())?;
+                return Err(failed(error));
+            }
+        };
         let piece = piece.as_ref();
         have += piece.len() as u64;
         if have > bytes_max {
