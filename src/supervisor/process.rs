@@ -22,8 +22,11 @@ const LOAD_MAX: Duration = Duration::from_secs(300);
 /// How often a starting engine is asked whether it is there.
 const READY_POLL: Duration = Duration::from_millis(20);
 
-/// How often a running engine must do a real inference.
-const PROBE_EVERY: Duration = Duration::from_secs(5);
+/// A running engine must do a real inference this often at most.
+const PROBE_EVERY_MIN: Duration = Duration::from_secs(5);
+
+/// And so seldom that probing takes no more than a hundredth of the engine's time.
+const PROBE_COST_MAX: u32 = 100;
 
 /// An engine that does not finish a tiny inference in this time is stuck, however busy it is.
 const PROBE_MAX: Duration = Duration::from_secs(20);
@@ -162,11 +165,15 @@ impl Guarded {
             "Engine ready."
         );
         self.state.send_replace(EngineState::Ready(Box::new(info)));
+        let mut pause = PROBE_EVERY_MIN;
         loop {
-            sleep(PROBE_EVERY).await;
+            sleep(pause).await;
             let mut client = EngineClient::new(self.channel.clone());
             match timeout(PROBE_MAX, client.probe(v1::ProbeRequest {})).await {
-                Ok(Ok(_)) => {}
+                Ok(Ok(probe)) => {
+                    let took = Duration::from_micros(probe.into_inner().inference_us);
+                    pause = PROBE_EVERY_MIN.max(took.saturating_mul(PROBE_COST_MAX));
+                }
                 // Busy is alive: its queue moves, or this would time out.
                 Ok(Err(status)) if status.code() == tonic::Code::ResourceExhausted => {}
                 Ok(Err(status)) => return format!("probe failed: {}", status.message()),
