@@ -99,7 +99,9 @@ pub struct DevServer {
     api_key: String,
     api_secret: String,
     port: u16,
+    program: PathBuf,
     dir: PathBuf,
+    config: String,
     keeper: Child,
 }
 
@@ -123,28 +125,28 @@ impl DevServer {
         };
         let api_key = format!("sawt{}", hex::encode(rand::random::<[u8; 6]>()));
         let api_secret = hex::encode(rand::random::<[u8; 24]>());
-        let dir = private_dir()?;
+        let dir = private_dir();
         let config = config(port, free_udp_port()?, &api_key, &api_secret);
-        let config_path = dir.join("livekit.yaml");
-        io::Write::write_all(&mut private_file(&config_path)?, config.as_bytes())?;
-        let log = private_file(&dir.join("livekit.log"))?;
-
-        let keeper = Command::new("/bin/sh")
-            .args(["-c", KEEPER])
-            .arg(&dir)
-            .arg(&program)
-            .arg("--config")
-            .arg(&config_path)
-            .stdin(Stdio::piped())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            // Ctrl-C in the terminal is for us: calls end first, then the server.
-            .process_group(0)
-            .spawn()?;
+        let keeper = keep(&program, &dir, &config)?;
         let url = format!("ws://127.0.0.1:{port}");
-        let mut server = Self { url, api_key, api_secret, port, dir, keeper };
+        let mut server = Self { url, api_key, api_secret, port, program, dir, config, keeper };
         server.wait_until_it_answers().await?;
         Ok(server)
+    }
+
+    /// Ends the server as a crash does: no goodbye to anybody.
+    pub fn kill(&mut self) {
+        drop(self.keeper.stdin.take()); // the keeper kills the server and ends
+        let _ = self.keeper.wait();
+    }
+
+    /// Starts it again after [`Self::kill`]: same ports, same keys, nothing else remembered.
+    ///
+    /// # Errors
+    /// See [`DevServerError`]; each says what to do.
+    pub async fn start_again(&mut self) -> Result<(), DevServerError> {
+        self.keeper = keep(&self.program, &self.dir, &self.config)?;
+        self.wait_until_it_answers().await
     }
 
     /// Where it listens, ws://.
@@ -200,10 +202,29 @@ impl DevServer {
 
 impl Drop for DevServer {
     fn drop(&mut self) {
-        drop(self.keeper.stdin.take()); // the keeper kills the server and ends
-        let _ = self.keeper.wait();
+        self.kill();
         let _ = std::fs::remove_dir_all(&self.dir);
     }
+}
+
+/// Starts the server in a new folder `dir`, which ends with it.
+fn keep(program: &Path, dir: &Path, config: &str) -> io::Result<Child> {
+    std::fs::DirBuilder::new().mode(0o700).create(dir)?;
+    let config_path = dir.join("livekit.yaml");
+    io::Write::write_all(&mut private_file(&config_path)?, config.as_bytes())?;
+    let log = private_file(&dir.join("livekit.log"))?;
+    Command::new("/bin/sh")
+        .args(["-c", KEEPER])
+        .arg(dir)
+        .arg(program)
+        .arg("--config")
+        .arg(config_path)
+        .stdin(Stdio::piped())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        // Ctrl-C in the terminal is for us: calls end first, then the server.
+        .process_group(0)
+        .spawn()
 }
 
 /// Everything on loopback. STUN and TURN servers in here are what the server hands to browsers:
@@ -244,11 +265,8 @@ fn find_program(given: Option<&Path>) -> Result<PathBuf, DevServerError> {
         .ok_or_else(|| DevServerError::NotFound { looked: "on the path and in ~/go/bin".into() })
 }
 
-fn private_dir() -> io::Result<PathBuf> {
-    let name = format!("sawt-livekit-{}", hex::encode(rand::random::<[u8; 8]>()));
-    let dir = std::env::temp_dir().join(name);
-    std::fs::DirBuilder::new().mode(0o700).create(&dir)?;
-    Ok(dir)
+fn private_dir() -> PathBuf {
+    std::env::temp_dir().join(format!("sawt-livekit-{}", hex::encode(rand::random::<[u8; 8]>())))
 }
 
 fn private_file(path: &Path) -> io::Result<std::fs::File> {

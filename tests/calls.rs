@@ -1,0 +1,28 @@
+//! Whole calls: the release programs with the starter models, a real livekit-server, real rooms.
+//!
+//! - `programs`: the programs under test, started and watched from outside.
+//! - `house`: one server and one `sawt serve` that the tests share; calls come one after another.
+//! - `phone`: a caller in a test's hands. `speech`: what it says, and what was said to it.
+//! - `talk`: questions are answered: spoken, typed, interrupted, unasked. `arabic`: in Arabic.
+//! - `faults`: an engine or the server dies in mid-call, a caller leaves in mid-reply.
+//! - `official`: LiveKit's own client hears the agent.
+//! - `churn`: many calls one after another leave nothing behind.
+//! - `commands`: what can not work says so, and what to do.
+//!
+//! A missing program, model or server fails a test with the next step; `SAWT_SKIP_LIVEKIT_TESTS=1`
+//! skips them all.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test fails by panicking, and measures
+
+mod calls {
+    mod arabic;
+    mod churn;
+    mod commands;
+    mod faults;
+    mod house;
+    mod official;
+    mod phone;
+    mod programs;
+    mod speech;
+    mod talk;
+}

@@ -1,0 +1,83 @@
+//! The server and the agent that the tests share, and the turn-taking among tests: a machine of
+//! two cores carries one call at a time.
+
+use std::time::Duration;
+
+use sawt::livekit_api::LiveKitApi;
+use sawt::transport::livekit::dev_server::{DevServer, DevServerOptions};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::phone::library;
+use super::programs::{Serve, bin_dir};
+
+/// Its server and agent live until the test binary ends.
+static HOUSE: Mutex<House> = Mutex::const_new(House { server: None, serve: None });
+
+/// A livekit-server, and `sawt serve` for it.
+pub(super) struct House {
+    server: Option<DevServer>,
+    serve: Option<Serve>,
+}
+
+/// The house for one test alone; nothing when these tests are skipped on purpose.
+pub(super) async fn enter() -> Option<MutexGuard<'static, House>> {
+    if std::env::var_os("SAWT_SKIP_LIVEKIT_TESTS").is_some() {
+        return None;
+    }
+    for program in ["sawt", "sawt-stt", "sawt-llm", "sawt-tts"] {
+        let path = bin_dir().join(program);
+        assert!(
+            path.is_file(),
+            "{} is missing: run `cargo build --release --workspace`, or name the folder in \
+             SAWT_BIN_DIR, or set SAWT_SKIP_LIVEKIT_TESTS=1",
+            path.display()
+        );
+    }
+    assert!(
+        library().is_file(),
+        "{} is missing: run `sawt models pull`, or set SAWT_SKIP_LIVEKIT_TESTS=1",
+        library().display()
+    );
+    Some(HOUSE.lock().await)
+}
+
+impl House {
+    /// The server; a test that broke it before does not break this one.
+    pub(super) async fn server(&mut self) -> &mut DevServer {
+        if !self.server.as_mut().is_some_and(DevServer::is_running) {
+            self.serve = None; // it knows the old server's address
+            let started = DevServer::start(&DevServerOptions::default()).await;
+            self.server =
+                Some(started.unwrap_or_else(|e| panic!("{e}\n(or set SAWT_SKIP_LIVEKIT_TESTS=1)")));
+        }
+        self.server.as_mut().unwrap()
+    }
+
+    /// Server and agent, ready for calls and idle.
+    pub(super) async fn open(&mut self) -> (&mut DevServer, &mut Serve) {
+        self.server().await;
+        let server = self.server.as_mut().unwrap();
+        if !self.serve.as_mut().is_some_and(Serve::is_running) {
+            self.serve = Some(Serve::start(server, &[]).await);
+        }
+        let serve = self.serve.as_mut().unwrap();
+        serve.until_ready(Duration::from_secs(60)).await;
+        serve.until_idle(Duration::from_secs(40)).await;
+        (server, serve)
+    }
+
+    /// Ends the shared agent, for tests that bring their own under the same name.
+    pub(super) fn close(&mut self) {
+        self.serve = None;
+    }
+}
+
+pub(super) fn api(server: &DevServer) -> LiveKitApi {
+    LiveKitApi::new(server.url(), server.api_key(), server.api_secret()).unwrap()
+}
+
+/// Who is in `room`; 0 when there is no such room.
+pub(super) async fn people_in(server: &DevServer, room: &str) -> u32 {
+    let rooms = api(server).rooms().await.unwrap();
+    rooms.iter().find(|r| r.name == room).map_or(0, |r| r.participants)
+}
