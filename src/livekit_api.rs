@@ -415,9 +415,18 @@ fn dispatch_from(dispatch: lk::AgentDispatch) -> Dispatch {
 
 /// The start of a text from the other side, safe for a log line.
 pub(crate) fn excerpt(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes.get(..200).unwrap_or(bytes));
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    clean.trim().to_owned()
+    let text = without_tokens(&String::from_utf8_lossy(bytes.get(..4096).unwrap_or(bytes)));
+    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut clean: String = clean.collect::<String>().trim().to_owned();
+    clean.truncate(clean.floor_char_boundary(200));
+    clean
+}
+
+/// `text` with no token in it: LiveKit repeats the one it refuses, and logs are read by many.
+pub(crate) fn without_tokens(text: &str) -> String {
+    let is_token = |word: &str| word.starts_with("eyJ") && word.matches('.').count() >= 1;
+    let words = text.split(' ').map(|word| if is_token(word) { "(a token)" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -65,3 +65,9 @@ fn excerpts_are_short_and_clean() {
     assert_eq!(excerpt(b"bad\r\n\x1b[31mtoken\xff"), "bad   [31mtoken\u{fffd}");
     assert!(excerpt(&[b'a'; 5000]).len() <= 200);
 }
+
+#[test]
+fn a_refused_token_is_not_repeated() {
+    let says = b"invalid token: eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln, error: expired";
+    assert_eq!(excerpt(says), "invalid token: (a token) error: expired");
+}

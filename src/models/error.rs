@@ -93,7 +93,7 @@ pub enum ModelError {
         available_bytes: u64,
     },
     /// Reading, writing or renaming failed.
-    #[error("cannot {action} {}: {source}", .path.display())]
+    #[error("cannot {action} {}: {source}{}", .path.display(), next_step(action))]
     Io {
         /// "read", "write", …
         action: &'static str,
@@ -188,5 +188,13 @@ pub fn size(bytes: u64) -> String {
         1_000..1_000_000 => format!("{} kB", bytes / 1_000),
         1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
         _ => format!("{}.{} GB", bytes / 1_000_000_000, bytes / 100_000_000 % 10),
+    }
+}
+
+/// What we make lies in the models folder, which can be another one.
+fn next_step(action: &str) -> &'static str {
+    match action {
+        "create" | "write" => "; check its rights, or choose another folder with SAWT_MODELS_DIR",
+        _ => "",
     }
 }

@@ -88,6 +88,9 @@ pub struct EngineHandle {
     pid: watch::Receiver<Option<u32>>,
 }
 
+/// A dead child is noticed within a millisecond, on a busy machine later.
+const NOTICE_MAX: Duration = Duration::from_millis(300);
+
 impl EngineHandle {
     /// The channel to the engine, once it is ready; waits at most `patience` for a restart.
     ///
@@ -110,6 +113,15 @@ impl EngineHandle {
                 }
             },
         }
+    }
+
+    /// After a connection broke: waits until the supervisor has seen why, so that the next
+    /// [`Self::ready`] does not hand out the connection to a process that has just died. Returns
+    /// soon also when the engine lives.
+    pub async fn notice_loss(&self) {
+        let mut state = self.state.clone();
+        let noticed = state.wait_for(|s| !matches!(s, EngineState::Ready(_)));
+        let _ = tokio::time::timeout(NOTICE_MAX, noticed).await; // late: it lives, try again
     }
 
     /// How the engine is now.

@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use super::house::{api, enter, people_in};
 use super::phone::{Mic, Phone};
-use super::programs::{Serve, signal};
+use super::programs::{Serve, is_running, signal};
 use super::speech::{spoken, transcribed};
 
 /// When in a turn an engine is killed.
@@ -90,12 +90,14 @@ async fn a_restarted_server_ends_or_resumes_the_call_and_the_next_call_works() {
         }
         sleep(Duration::from_millis(100)).await;
     }
-    println!(
-        "resumed: {resumed}, after {:.1} s; caller was told: reconnecting {}, cut off {}",
-        killed.elapsed().as_secs_f64(),
-        phone.heard().reconnecting,
-        phone.heard().cut_off
-    );
+    let (reconnecting, cut_off) = {
+        let heard = phone.heard();
+        (heard.reconnecting, heard.cut_off)
+    };
+    let after_s = killed.elapsed().as_secs_f64();
+    println!("resumed: {resumed}, after {after_s:.1} s");
+    println!("the caller was told: reconnecting {reconnecting}, cut off {cut_off}");
+    println!("{}", serve.log_with("\"room\":\"restarted\""));
     match (&ended, resumed) {
         (Some(log), false) => {
             let last = log.lines().last().unwrap_or_default().to_owned();
@@ -181,4 +183,25 @@ async fn a_stopped_agent_lets_the_call_finish_and_takes_no_other() {
     let begin = Instant::now();
     assert_eq!(serve.exit_code(Duration::from_secs(10)).await, Some(0), "{}", serve.log_tail());
     println!("over {} ms after the last call", begin.elapsed().as_millis());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_agent_takes_its_engines_along() {
+    let Some(mut house) = enter().await else { return };
+    let server = house.server().await;
+    let serve = Serve::start(server, &["livekit.agent_name=killed"]).await;
+    let engines = ["sawt-stt", "sawt-llm", "sawt-tts"].map(|name| (name, serve.engine(name)));
+    signal("-KILL", serve.pid);
+    let begin = Instant::now();
+    for (name, pid) in engines {
+        let pid = pid.expect("it runs");
+        while is_running(pid) {
+            if begin.elapsed() > Duration::from_secs(5) {
+                signal("-KILL", pid);
+                panic!("{name} outlives the program that started it");
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+    println!("all ended {} ms after it", begin.elapsed().as_millis());
 }

@@ -218,6 +218,11 @@ pub(super) fn signal(which: &str, pid: u32) {
     assert!(status.success(), "kill {which} {pid}");
 }
 
+/// Whether a process is there and not only waiting to be buried.
+pub(super) fn is_running(pid: u32) -> bool {
+    !matches!(status_of(pid, "State").chars().next(), None | Some('Z' | 'X'))
+}
+
 /// What a process holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Holdings {

@@ -89,8 +89,9 @@ async fn stop_signal(args: &EngineArgs) {
             let mut bytes = [0_u8; 64];
             // Zero bytes or an error is the end of the pipe; anything written is ignored.
             while matches!(stdin.read(&mut bytes), Ok(n) if n > 0) {}
-            // The runtime would wait for running inferences; nobody is left to hear them.
-            tracing::warn!("Parent is gone; ending.");
+            // The runtime would wait for running inferences; nobody is left to hear them. Nor to
+            // read the log: writing to a parent's closed pipe would panic this thread before it
+            // can end the process.
             let _ = std::fs::remove_file(&socket);
             std::process::exit(0)
         });

@@ -110,6 +110,7 @@ impl Writing {
                 Ok(None) => {}
                 Err(error) if matches!(error, EngineError::Unavailable { .. }) && !self.retried => {
                     tracing::warn!(%error, "Writing the reply once more.");
+                    self.engine.notice_loss().await;
                     self.retried = true;
                     self.events = None;
                     self.rewritten = (!self.given.is_empty()).then(String::new);

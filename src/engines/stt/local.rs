@@ -61,6 +61,7 @@ impl SpeechToText for LocalStt {
         match self.once(request.clone()).await {
             Err(EngineError::Unavailable { detail, .. }) => {
                 tracing::warn!(%detail, "Transcribing once more.");
+                self.engine.notice_loss().await;
                 self.once(request).await
             }
             other => other,

@@ -91,6 +91,7 @@ impl Speaking {
                 Ok(None) => {}
                 Err(error) if matches!(error, EngineError::Unavailable { .. }) && !self.retried => {
                     tracing::warn!(%error, "Speaking the clause once more.");
+                    self.engine.notice_loss().await;
                     self.retried = true;
                     self.events = None;
                     self.skip_samples = self.given_samples;

@@ -46,6 +46,12 @@ pub enum RoomError {
     /// The library or the server said no.
     #[error(transparent)]
     Sdk(#[from] SdkError),
+    /// The token was signed with another key. The library's words repeat it, so they stay out.
+    #[error(
+        "LiveKit refused the token; check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and this \
+         machine's clock"
+    )]
+    KeyRefused,
     /// WebRTC found no road, and this machine has no network but loopback.
     #[error(
         "no media connection: WebRTC does not use the loopback interface alone, and no other \
@@ -528,11 +534,14 @@ fn take_publication(sdk: &Arc<Sdk>, owned: &mut wire::OwnedTrackPublication) -> 
 /// does not tell.
 fn explain(error: RoomError) -> RoomError {
     match error {
+        RoomError::Sdk(SdkError::Failed { ref reason, .. }) if reason.contains("401") => {
+            RoomError::KeyRefused
+        }
         RoomError::Sdk(SdkError::TimedOut { .. }) if only_loopback_is_up() => {
             RoomError::OnlyLoopback
         }
         RoomError::Sdk(SdkError::Failed { ref reason, .. })
-            if only_loopback_is_up() && !reason.contains("401") && !reason.contains("refused") =>
+            if only_loopback_is_up() && !reason.contains("refused") =>
         {
             RoomError::OnlyLoopback
         }

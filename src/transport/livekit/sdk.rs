@@ -26,6 +26,7 @@ use super::messages::envelope::{
 use super::messages::owned::each_handle;
 use super::messages::room::{DisconnectRequest, FfiOwnedHandle, LogBatch, LogLevel};
 use super::messages::text::TextStreamReaderEvent;
+use crate::livekit_api::without_tokens;
 
 /// Events between the library's callback and our thread; when full, events are lost and counted.
 /// 8192 is two seconds of 50 calls at 50 frames a second, both ways, with room to spare.
@@ -385,15 +386,17 @@ pub fn library_path(models_dir: &Path) -> PathBuf {
 /// they are debug lines for us; what matters to a call comes as an event or an error.
 fn log(batch: &LogBatch) {
     for record in &batch.records {
+        // The server repeats a token that it refuses.
+        let message = without_tokens(&record.message);
         match LogLevel::try_from(record.level).unwrap_or(LogLevel::Debug) {
             LogLevel::Error => {
-                warn!(target: "livekit", from = %record.target, "{}", record.message)
+                warn!(target: "livekit", from = %record.target, "{message}")
             }
             LogLevel::Warn | LogLevel::Info => {
-                debug!(target: "livekit", from = %record.target, "{}", record.message);
+                debug!(target: "livekit", from = %record.target, "{message}");
             }
             LogLevel::Debug | LogLevel::Trace => {
-                tracing::trace!(target: "livekit", from = %record.target, "{}", record.message);
+                tracing::trace!(target: "livekit", from = %record.target, "{message}");
             }
         }
     }
