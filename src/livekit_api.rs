@@ -100,7 +100,7 @@ pub struct Taken {
 pub struct Room {
     /// Its name.
     pub name: String,
-    /// Who is in it, agents included.
+    /// Callers in it: LiveKit does not count agents.
     pub participants: u32,
 }
 

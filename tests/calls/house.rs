@@ -76,7 +76,7 @@ pub(super) fn api(server: &DevServer) -> LiveKitApi {
     LiveKitApi::new(server.url(), server.api_key(), server.api_secret()).unwrap()
 }
 
-/// Who is in `room`; 0 when there is no such room.
+/// Callers in `room`, for LiveKit does not count agents; 0 when there is no such room.
 pub(super) async fn people_in(server: &DevServer, room: &str) -> u32 {
     let rooms = api(server).rooms().await.unwrap();
     rooms.iter().find(|r| r.name == room).map_or(0, |r| r.participants)

@@ -50,6 +50,9 @@ pub(super) struct Heard {
     /// We were thrown out, or the server went away.
     pub(super) cut_off: bool,
     pub(super) reconnecting: bool,
+    pub(super) reconnected: bool,
+    /// Tracks of the agent that we were given.
+    pub(super) tracks: u32,
     /// Values of `lk.agent.state`, in order.
     pub(super) states: Vec<String>,
     pub(super) lines: Vec<Line>,
@@ -254,6 +257,7 @@ async fn listen(heard: Arc<Mutex<Heard>>, begin: Instant, room: Room, mut events
             RoomEvent::TrackSubscribed { identity, track } => {
                 if now.agent.as_ref() == Some(&identity) {
                     now.audible = true;
+                    now.tracks += 1;
                     let stream = room.hear(track, RATE_HZ, FRAME_MS).unwrap();
                     tasks.spawn(hear(Arc::clone(&heard), begin, stream));
                 }
@@ -263,6 +267,7 @@ async fn listen(heard: Arc<Mutex<Heard>>, begin: Instant, room: Room, mut events
                 tasks.spawn(read(Arc::clone(&heard), reader, by_agent));
             }
             RoomEvent::Reconnecting => now.reconnecting = true,
+            RoomEvent::Reconnected => now.reconnected = true,
             RoomEvent::Disconnected(_) => now.cut_off = true,
             _ => {}
         }
