@@ -378,11 +378,11 @@ impl LiveKitApi {
         }
         Err(match serde_json::from_slice::<TwirpError>(&body) {
             Ok(e) if e.code == "unauthenticated" || e.code == "permission_denied" => {
-                LiveKitApiError::KeyRefused(without_token(&e.msg))
+                LiveKitApiError::KeyRefused(without_tokens(&e.msg))
             }
             Ok(e) if e.code == "not_found" => LiveKitApiError::NotFound(e.msg),
             Ok(e) => LiveKitApiError::Refused { code: e.code, message: e.msg },
-            Err(_) if status == 401 => LiveKitApiError::KeyRefused(without_token(&excerpt(&body))),
+            Err(_) if status == 401 => LiveKitApiError::KeyRefused(excerpt(&body)),
             Err(_) => strange(format!("status {status}: {}", excerpt(&body))),
         })
     }
@@ -431,9 +431,3 @@ pub(crate) fn without_tokens(text: &str) -> String {
 
 #[cfg(test)]
 mod tests;
-
-/// The server repeats the token that it refused, and tokens do not belong in logs.
-fn without_token(message: &str) -> String {
-    let words = message.split(' ').filter(|word| word.len() < 40);
-    words.collect::<Vec<_>>().join(" ")
-}

@@ -12,7 +12,8 @@
 //! A missing program, model or server fails a test with the next step; `SAWT_SKIP_LIVEKIT_TESTS=1`
 //! skips them all.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test fails by panicking, and measures
+// A test fails by panicking, measures, and shows what it measured.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout)]
 
 mod calls {
     mod arabic;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use sawt::audio::rms;
-use sawt::call::{CallSetup, Engines};
+use sawt::call::CallSetup;
 use sawt::config::Config;
-use sawt::engines::RunningEngines;
 use sawt::engines::stt::ScriptedStt;
+use sawt::engines::{Engines, RunningEngines};
 use sawt::supervisor::EngineKind;
 use sawt::transport::livekit::{JoinOptions, LiveKitTransport};
 use tokio_util::sync::CancellationToken;

@@ -254,13 +254,13 @@ async fn listen(heard: Arc<Mutex<Heard>>, begin: Instant, room: Room, mut events
             RoomEvent::ParticipantDisconnected { identity, .. } => {
                 now.agent_left |= now.agent.as_ref() == Some(&identity);
             }
-            RoomEvent::TrackSubscribed { identity, track } => {
-                if now.agent.as_ref() == Some(&identity) {
-                    now.audible = true;
-                    now.tracks += 1;
-                    let stream = room.hear(track, RATE_HZ, FRAME_MS).unwrap();
-                    tasks.spawn(hear(Arc::clone(&heard), begin, stream));
-                }
+            RoomEvent::TrackSubscribed { identity, track }
+                if now.agent.as_ref() == Some(&identity) =>
+            {
+                now.audible = true;
+                now.tracks += 1;
+                let stream = room.hear(track, RATE_HZ, FRAME_MS).unwrap();
+                tasks.spawn(hear(Arc::clone(&heard), begin, stream));
             }
             RoomEvent::TextOpened { identity, reader } if reader.topic == "lk.transcription" => {
                 let by_agent = identity != room.identity();

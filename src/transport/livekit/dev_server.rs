@@ -21,13 +21,14 @@ const START_MAX: Duration = Duration::from_secs(15);
 /// How much of its log an error shows.
 const LOG_LINES: usize = 8;
 
-/// Starts the server (its arguments) and, when our end of standard input closes, kills it and
-/// removes the folder with its keys (`$0`): however this process ends, both go with it. `PR_SET_PDEATHSIG` would follow the thread that
+/// Starts the server (its arguments) and, when our end of standard input closes, removes the folder
+/// with its keys (`$0`) and kills it, in this order, so that the folder is gone when the keeper is.
+/// However this process ends, both go with it. `PR_SET_PDEATHSIG` would follow the thread that
 /// started the server, not the process, and needs unsafe code.
 const KEEPER: &str = r#"exec 3<&0
 "$@" </dev/null &
 server=$!
-{ cat <&3 >/dev/null; kill -9 "$server"; rm -rf "$0"; } &
+{ cat <&3 >/dev/null; rm -rf "$0"; kill -9 "$server"; } &
 exec 3<&-
 wait "$server""#;
 
