@@ -25,6 +25,9 @@ const LEAD_OUT: Duration = Duration::from_millis(120);
 /// A gap shorter than this is network jitter.
 const GAP_MIN: Duration = Duration::from_millis(100);
 
+/// Audio that comes is at most this late; no transport holds more.
+const LATE_MAX: Duration = Duration::from_secs(1);
+
 /// A gap longer than this is not filled: there is nothing to hear in it.
 const GAP_FILL_MAX: Duration = Duration::from_secs(1);
 
@@ -61,7 +64,8 @@ impl Listening {
     /// Takes audio whose last sample was heard at `now`.
     pub(crate) fn hear(&mut self, now: CallTime, pcm: &[i16]) -> Vec<SpeechEdge> {
         let first = now - duration_of(pcm.len() as u64, CALLER_RATE_HZ);
-        let mut edges = self.fill_gap(first, GAP_MIN);
+        // After a stall of ours the frames that waited come all at once: they are late, not lost.
+        let mut edges = self.fill_gap(first, LATE_MAX);
         // A sender whose clock runs fast gets ahead of ours by a frame every few minutes.
         if self.end() > self.index_of(now + GAP_MIN) {
             return edges;
@@ -74,7 +78,9 @@ impl Listening {
 
     /// No audio came until `now`.
     pub(crate) fn hear_nothing(&mut self, now: CallTime) -> Vec<SpeechEdge> {
-        self.fill_gap(now, GAP_MIN)
+        let edges = self.fill_gap(now, GAP_MIN);
+        self.forget();
+        edges
     }
 
     /// The audio from `from` to `until`, with a little room on both sides.
@@ -236,6 +242,12 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let mut listening = listening(Loudness);
+        run(&mut listening, &"x.".repeat(3_000));
+        assert!(listening.kept.len() <= 35 * 16_000);
+        let mut listening = self::listening(Loudness);
+        run(&mut listening, &"x".repeat(5_000));
+        assert!(listening.kept.len() <= 35 * 16_000);
+        let mut listening = self::listening(Loudness);
         run(&mut listening, &".".repeat(3_000));
         assert!(listening.kept.len() <= 35 * 16_000);
         assert!(listening.cut(CallTime::ZERO, CallTime::from_millis(1_000)).is_empty());

@@ -9,6 +9,9 @@ use std::time::Duration;
 use crate::audio::{FRAME_MS, duration_of, samples_in};
 use crate::turn::{CallTime, ReplyId};
 
+/// Pace of speech where a clause's length is not known yet.
+const WORDS_PER_SECOND: u64 = 2;
+
 /// Plays one reply at a time.
 #[derive(Debug)]
 pub(crate) struct Playout {
@@ -41,6 +44,8 @@ struct Clause {
     samples: u64,
     /// Start of each word, in samples of the clause; empty when the voice does not tell.
     words: Vec<(String, u64)>,
+    /// All of its audio has come; before that its length is not known.
+    whole: bool,
 }
 
 /// What a tick brought.
@@ -85,7 +90,7 @@ impl Playout {
     pub(crate) fn clause(&mut self, reply: ReplyId, text: String) {
         let Some(current) = self.of(reply) else { return };
         let from = current.clauses.last().map_or(0, |c| c.from + c.samples);
-        current.clauses.push(Clause { text, from, samples: 0, words: Vec::new() });
+        current.clauses.push(Clause { text, from, samples: 0, words: Vec::new(), whole: false });
     }
 
     /// Audio of the last clause.
@@ -102,6 +107,7 @@ impl Playout {
         let Some(current) = self.of(reply) else { return };
         if let Some(clause) = current.clauses.last_mut() {
             clause.words = words;
+            clause.whole = true;
         }
     }
 
@@ -135,7 +141,7 @@ impl Playout {
             current.captioned = begun.max(current.captioned);
         }
         if current.complete && current.queue.is_empty() && self.heard_at <= now {
-            let heard = current.heard(u64::MAX);
+            let heard = current.heard(u64::MAX, self.rate_hz);
             played.finished = Some((current.reply, heard));
             self.current = None;
         }
@@ -147,7 +153,7 @@ impl Playout {
         self.current.take_if(|c| c.reply == reply).map(|current| {
             let unheard = samples_in(self.heard_at.since(now), self.rate_hz);
             self.heard_at = now;
-            current.heard(current.pushed.saturating_sub(unheard))
+            current.heard(current.pushed.saturating_sub(unheard), self.rate_hz)
         })
     }
 
@@ -168,12 +174,13 @@ impl Current {
     }
 
     /// The words within the first `samples`.
-    fn heard(&self, samples: u64) -> String {
+    fn heard(&self, samples: u64, rate_hz: u32) -> String {
+        let rate_hz = u64::from(rate_hz.max(1));
         let heard: Vec<String> = self
             .clauses
             .iter()
             .take_while(|clause| clause.from < samples)
-            .map(|clause| clause.heard(samples - clause.from))
+            .map(|clause| clause.heard((samples - clause.from).min(clause.samples), rate_hz))
             .filter(|text| !text.is_empty())
             .collect();
         heard.join(" ")
@@ -181,11 +188,16 @@ impl Current {
 }
 
 impl Clause {
-    fn heard(&self, samples: u64) -> String {
-        if samples >= self.samples {
+    fn heard(&self, samples: u64, rate_hz: u64) -> String {
+        if samples >= self.samples && self.whole {
             return self.text.clone();
         }
         let words: Vec<&str> = self.text.split_whitespace().collect();
+        if !self.whole {
+            // Its length is not known: people say about that many words in that time.
+            let count = (samples * WORDS_PER_SECOND / rate_hz) as usize;
+            return words[..count.min(words.len())].join(" ");
+        }
         let count = if self.words.len() == words.len() {
             // A word counts when the next one has begun.
             self.words.iter().skip(1).filter(|(_, start)| *start <= samples).count()
@@ -213,6 +225,7 @@ mod tests {
         for (text, samples) in clauses {
             playout.clause(R1, (*text).to_owned());
             playout.audio(R1, &vec![1; *samples]);
+            playout.words(R1, Vec::new());
         }
         playout
     }
@@ -281,5 +294,27 @@ mod tests {
         playout.complete(R1);
         assert_eq!(playout.tick(at(220)).frames.len(), 2);
         assert_eq!(playout.tick(at(260)).finished.map(|f| f.0), Some(R1));
+    }
+
+    #[test]
+    fn a_clause_that_was_never_made_was_not_heard() {
+        let mut playout = playout(&[("one", 20)]);
+        playout.clause(R1, "two three four".into());
+        playout.complete(R1);
+        playout.tick(at(0));
+        assert_eq!(playout.tick(at(20)).finished, Some((R1, "one".into())));
+    }
+
+    #[test]
+    fn of_a_clause_that_broke_off_only_what_fits_was_heard() {
+        let mut playout = playout(&[]);
+        playout.clause(R1, "one two three four five six".into());
+        playout.audio(R1, &[1; 1_000]);
+        playout.complete(R1);
+        let mut heard = None;
+        for ms in (0..=1_100).step_by(20) {
+            heard = heard.or(playout.tick(at(ms)).finished);
+        }
+        assert_eq!(heard, Some((R1, "one two".into())));
     }
 }

@@ -63,6 +63,9 @@ pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
         port: args.livekit_port,
     })
     .await?;
+    // Its own server is reached as itself, whatever the configured one is.
+    config.livekit.public_url.clear();
+    config.http.public_origin.clear();
     config.livekit.url = livekit.url().to_owned();
     config.livekit.api_key = livekit.api_key().to_owned();
     config.livekit.api_secret = livekit.api_secret().to_owned();

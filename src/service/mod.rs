@@ -60,10 +60,6 @@ pub struct Service {
     pub ready: Option<tokio::sync::oneshot::Sender<()>>,
 }
 
-/// Every processor second is taken before calls are refused for it: on small machines a model
-/// that loads or answers uses all of it for a moment, and that is no reason to turn callers away.
-const CPU_MAX: f32 = 1.0;
-
 impl Service {
     /// Serves until drained.
     ///
@@ -83,10 +79,10 @@ impl Service {
         let state = HttpState::new(
             HttpOptions {
                 api: api.clone(),
-                livekit_public_url: String::new(),
+                livekit_public_url: config.livekit.public_url.clone(),
                 agent_name: config.livekit.agent_name.clone(),
                 loopback,
-                public_origin: String::new(),
+                public_origin: config.http.public_origin.clone(),
                 worker: worker_status.clone(),
                 parts,
             },
@@ -129,7 +125,7 @@ fn worker_options(config: &Config, api: LiveKitApi) -> WorkerOptions {
         participant_name: "Sawt".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         calls_max: config.livekit.calls_max,
-        cpu_max: CPU_MAX,
+        cpu_max: config.livekit.cpu_max,
         drain_max: std::time::Duration::from_secs(u64::from(config.livekit.drain_s)),
     }
 }

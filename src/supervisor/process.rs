@@ -141,6 +141,8 @@ impl Guarded {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
+            // Ctrl-C in the terminal is for us: calls end first, then the engines.
+            .process_group(0)
             .spawn()
     }
 
@@ -151,9 +153,10 @@ impl Guarded {
             if started.elapsed() > LOAD_MAX {
                 return format!("not ready within {} s", LOAD_MAX.as_secs());
             }
-            match EngineClient::new(self.channel.clone()).info(v1::InfoRequest {}).await {
-                Ok(info) => break info.into_inner(),
-                Err(_) => sleep(READY_POLL).await,
+            let mut client = EngineClient::new(self.channel.clone());
+            match timeout(PROBE_MAX, client.info(v1::InfoRequest {})).await {
+                Ok(Ok(info)) => break info.into_inner(),
+                Ok(Err(_)) | Err(_) => sleep(READY_POLL).await,
             }
         };
         tracing::info!(
@@ -192,9 +195,12 @@ async fn end(mut child: Child) {
 
 /// The engine's log lines become ours. The last line is kept: it says why the engine gave up.
 async fn forward_log(engine: &'static str, stderr: ChildStderr, last: watch::Sender<String>) {
-    let mut lines = BufReader::new(stderr).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        let line: String = line.chars().take(2_000).collect();
+    let mut stderr = BufReader::new(stderr);
+    let mut bytes = Vec::new();
+    // Whatever bytes come, the pipe stays open: an engine must not fail for its log.
+    while matches!(stderr.read_until(b'\n', &mut bytes).await, Ok(n) if n > 0) {
+        let line: String = String::from_utf8_lossy(&bytes).trim_end().chars().take(2_000).collect();
+        bytes.clear();
         tracing::debug!(engine, "{line}");
         if !line.trim().is_empty() {
             last.send_replace(line);

@@ -20,5 +20,9 @@ pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Most audio one transcription may hold.
 pub const UTTERANCE_MS_MAX: u32 = 30_000;
 
+/// Rates at which voices can be asked for, in Hz; 0 is the voice's own.
+pub const SAMPLE_RATES_HZ: [u32; 9] =
+    [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
+
 /// Most characters one synthesis may hold.
 pub const SYNTHESIS_CHARS_MAX: usize = 2_000;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sawt_engine_protocol::SYNTHESIS_CHARS_MAX;
 use sawt_engine_protocol::server::rss_bytes;
 use sawt_engine_protocol::v1::engine_server::Engine;
 use sawt_engine_protocol::v1::synthesize_event::Event;
@@ -17,6 +16,7 @@ use sawt_engine_protocol::v1::{
     InfoRequest, InfoResponse, ProbeRequest, ProbeResponse, SynthesizeDone, SynthesizeEvent,
     SynthesizeRequest, WordMark,
 };
+use sawt_engine_protocol::{SAMPLE_RATES_HZ, SYNTHESIS_CHARS_MAX};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -27,8 +27,6 @@ use crate::resample::Resampler;
 use crate::text;
 use crate::voices::{Voice, Voices};
 
-/// Rates at which audio may be asked for.
-const RATES_HZ: [u32; 9] = [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 /// Pieces made ahead of a slow reader: 3.2 s of audio. When full, its request waits.
 const PIECES_AHEAD_MAX: usize = 32;
 /// A probe that takes longer than this has failed.
@@ -164,9 +162,9 @@ fn checked(request: &SynthesizeRequest) -> Result<(f32, u32), Status> {
         return Err(Status::invalid_argument(format!("speed {speed}; 0.5 to 2 is possible")));
     }
     let rate_hz = request.sample_rate_hz;
-    if rate_hz != 0 && !RATES_HZ.contains(&rate_hz) {
+    if rate_hz != 0 && !SAMPLE_RATES_HZ.contains(&rate_hz) {
         return Err(Status::invalid_argument(format!(
-            "sample rate {rate_hz} Hz; possible are {RATES_HZ:?}, or 0 for the voice's own"
+            "sample rate {rate_hz} Hz; possible are {SAMPLE_RATES_HZ:?}, or 0 for the voice's own"
         )));
     }
     Ok((speed, rate_hz))

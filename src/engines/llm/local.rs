@@ -34,8 +34,8 @@ struct Writing {
     events: Option<Streaming<v1::GenerateEvent>>,
     /// What was given so far.
     given: String,
-    /// After a restart: what must be written again before there is news.
-    rewritten: Option<String>,
+    /// After a restart: letters that were given before and are not given again.
+    skip_chars: usize,
     retried: bool,
     over: bool,
 }
@@ -68,7 +68,7 @@ impl LanguageModel for LocalLlm {
             },
             events: None,
             given: String::new(),
-            rewritten: None,
+            skip_chars: 0,
             retried: false,
             over: false,
         };
@@ -113,7 +113,7 @@ impl Writing {
                     self.engine.notice_loss().await;
                     self.retried = true;
                     self.events = None;
-                    self.rewritten = (!self.given.is_empty()).then(String::new);
+                    self.skip_chars = self.given.chars().count();
                 }
                 Err(error) => {
                     self.over = true;
@@ -145,17 +145,15 @@ impl Writing {
         }
     }
 
-    /// What of `text` was not given before the restart.
+    /// What of `text` was not given before the restart. The second attempt usually has the same
+    /// words; where it differs, as many letters are skipped, so that nothing is said twice.
     fn news(&mut self, text: String) -> Option<String> {
-        let Some(rewritten) = &mut self.rewritten else { return Some(text) };
-        rewritten.push_str(&text);
-        if self.given.starts_with(rewritten.as_str()) {
-            return None;
+        if self.skip_chars == 0 {
+            return Some(text);
         }
-        let rewritten = self.rewritten.take()?;
-        // The same words again, or, if the second attempt differs, what follows as many letters.
-        let skip = self.given.chars().count();
-        Some(rewritten.chars().skip(skip).collect()).filter(|news: &String| !news.is_empty())
+        let skipped = self.skip_chars.min(text.chars().count());
+        self.skip_chars -= skipped;
+        Some(text.chars().skip(skipped).collect()).filter(|news: &String| !news.is_empty())
     }
 }
 

@@ -330,6 +330,8 @@ impl CallTransport for LiveKitTransport {
             }
             let tick = self.last_event + Duration::from_millis(u64::from(FRAME_MS));
             tokio::select! {
+                // What has come before that nothing came: a late wake-up finds both.
+                biased;
                 event = self.events.next() => self.on_room_event(event, now),
                 frame = hear(self.hearing.as_ref()) => match frame {
                     // A muted track still yields frames of concealment; they are not the caller.
