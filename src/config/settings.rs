@@ -159,9 +159,11 @@ impl Default for AgentConfig {
 pub struct TurnConfig {
     /// Silence after speech, in milliseconds, that ends the caller's turn.
     pub endpointing_ms: u32,
-    /// Speech over the agent, in milliseconds, that makes the agent stop.
+    /// Speech over the agent, in milliseconds, that makes the agent stop; counted until the voice
+    /// detector is sure that it ended (`vad.silence_ms_min` later).
     pub interruption_ms: u32,
-    /// Longest turn in milliseconds; then it is answered as it is.
+    /// Longest piece of speech that is transcribed in one go, in milliseconds; engines take 29,000 at
+    /// most. A turn may have eight such pieces.
     pub turn_ms_max: u32,
 }
 

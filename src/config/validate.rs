@@ -77,7 +77,7 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
 
     c.within("turn.endpointing_ms", turn.endpointing_ms, 50, 10_000);
     c.within("turn.interruption_ms", turn.interruption_ms, 0, 10_000);
-    c.within("turn.turn_ms_max", turn.turn_ms_max, 1000, 300_000);
+    c.within("turn.turn_ms_max", turn.turn_ms_max, 1000, 30_000);
 
     c.within_f("vad.threshold", vad.threshold, 0.0, 1.0);
     c.within("vad.speech_ms_min", vad.speech_ms_min, 0, 5000);
