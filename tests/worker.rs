@@ -140,6 +140,7 @@ impl Worker {
             participant_name: "Sawt".into(),
             version: "0".into(),
             calls_max,
+            unfit: watch::channel(None).1,
             cpu_max: 1.0,
             drain_max: Duration::from_secs(60),
         };

@@ -18,7 +18,7 @@ use super::replying::{self, Content, ReplyEvent};
 use super::report::{CallEvent, CallReport, Reporter};
 use super::speech_gate::SpeechEdge;
 use crate::config::Config;
-use crate::dialog::{History, HistoryLimits};
+use crate::dialog::History;
 use crate::engines::stt::{Transcript, Utterance};
 use crate::engines::{EngineError, Engines};
 use crate::transport::{CallTransport, Caption, CloseReason, Speaker, TransportEvent};
@@ -126,7 +126,7 @@ impl Call {
             listening: Listening::new(&config.vad, (engines.vad)(), (engines.vad_fallback)()),
             languages: LanguageLock::new(config.agent.languages.clone()),
             playout: Playout::new(agent_rate_hz, transport.lead_ms()),
-            history: History::new(config.agent.system_prompt.clone(), HistoryLimits::default()),
+            history: History::for_call(&config),
             reporter: Reporter::new(call_id.clone(), observer),
             conversation: call_id,
             config,

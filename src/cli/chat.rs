@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 
 use super::progress::Waiting;
 use crate::config::Config;
-use crate::dialog::{History, HistoryLimits};
+use crate::dialog::History;
 use crate::engines::RunningEngines;
 use crate::engines::llm::{Generated, Generation, LanguageModel as _, LocalLlm};
 use crate::supervisor::EngineKind;
@@ -39,7 +39,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     engines.ready().await?;
     waiting.done();
     let Some(llm) = engines.llm() else { bail!("the language engine was not started") };
-    let history = History::new(config.agent.system_prompt.clone(), HistoryLimits::default());
+    let history = History::for_call(&config);
     let mut chat = Chat { llm, history, stats: args.stats, config };
     match args.question {
         Some(question) => chat.answer(&question).await?,

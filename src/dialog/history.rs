@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::config::Config;
 use crate::engines::llm::{ChatMessage, Role};
 
 /// Turns of one call, and the window of them that the model sees.
@@ -21,14 +22,31 @@ pub struct HistoryLimits {
     pub chars_max: usize,
 }
 
-impl Default for HistoryLimits {
-    fn default() -> Self {
-        // About 2,000 tokens of English or 3,000 of Arabic: fits the default context of 4,096.
-        Self { messages_max: 40, chars_max: 6_000 }
+/// A token is at least about this many letters, in halves of a letter: 4 in English, 1.5 to 2.5 in
+/// Arabic, by the model.
+const HALF_CHARS_PER_TOKEN: usize = 3;
+
+impl HistoryLimits {
+    /// What fits a context of `context_tokens` beside `system`'s instructions and a reply of
+    /// `reply_tokens_max`, by a cautious guess: only the engine can count, and it forgets further
+    /// where the guess was wrong.
+    pub fn for_context(context_tokens: u32, reply_tokens_max: u32, system: &str) -> Self {
+        let tokens = context_tokens.saturating_sub(reply_tokens_max) as usize;
+        let chars = tokens * HALF_CHARS_PER_TOKEN / 2;
+        // However small the context, the last exchange is more use than none.
+        let chars_max = chars.saturating_sub(system.chars().count()).max(400);
+        Self { messages_max: 40, chars_max }
     }
 }
 
 impl History {
+    /// An empty conversation under the configured instructions.
+    pub fn for_call(config: &Config) -> Self {
+        let (system, llm) = (config.agent.system_prompt.clone(), &config.llm);
+        let limits = HistoryLimits::for_context(llm.context_tokens, llm.reply_tokens_max, &system);
+        Self::new(system, limits)
+    }
+
     /// An empty conversation under `system`'s instructions.
     pub fn new(system: String, limits: HistoryLimits) -> Self {
         Self { system, turns: VecDeque::new(), limits }
@@ -109,7 +127,18 @@ mod tests {
     use super::*;
 
     fn history() -> History {
-        History::new("be kind".into(), HistoryLimits::default())
+        History::new("be kind".into(), HistoryLimits::for_context(4_096, 256, "be kind"))
+    }
+
+    #[test]
+    fn how_much_is_remembered_follows_from_the_context() {
+        let chars = |context: u32, reply: u32, system: &str| {
+            HistoryLimits::for_context(context, reply, system).chars_max
+        };
+        assert_eq!(chars(4_096, 256, ""), 5_760);
+        assert_eq!(chars(4_096, 256, &"x".repeat(760)), 5_000);
+        assert_eq!(chars(512, 512, "be kind"), 400, "never nothing");
+        assert_eq!(chars(0, u32::MAX, ""), 400);
     }
 
     fn shape(history: &History) -> Vec<(Role, String)> {

@@ -64,10 +64,32 @@ async fn answer(
         () = job.cancel.cancelled() => return Ok(()),
     };
     let transport = joined.map_err(|error| error.to_string())?;
-    metrics::call_started();
+    let counted = CountedCall::start();
     let setup =
         CallSetup { call_id: job.job_id, config, engines, observer: None, hang_up: job.cancel };
     let report: CallReport = call::run(Box::new(transport), setup).await;
-    metrics::call_ended(report.reason.as_str());
+    counted.end(report.reason.as_str());
     if report.reason == EndReason::Lost { Err("the connection was lost".into()) } else { Ok(()) }
+}
+
+/// Counts a call as running until it is over, however that comes about.
+struct CountedCall {
+    reason: Option<&'static str>,
+}
+
+impl CountedCall {
+    fn start() -> Self {
+        metrics::call_started();
+        Self { reason: None }
+    }
+
+    fn end(mut self, reason: &'static str) {
+        self.reason = Some(reason);
+    }
+}
+
+impl Drop for CountedCall {
+    fn drop(&mut self) {
+        metrics::call_ended(self.reason.unwrap_or("panicked"));
+    }
 }

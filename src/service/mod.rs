@@ -75,6 +75,8 @@ impl Service {
         let _end_background = background.clone().drop_guard();
 
         let parts = readiness::watch_engines(engines.handles(), background.clone());
+        let unfit =
+            readiness::watch_fitness(parts.clone(), readiness::MENDING_MAX, background.clone());
         let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
         let state = HttpState::new(
             HttpOptions {
@@ -107,7 +109,8 @@ impl Service {
         if let Some(ready) = ready {
             tokio::spawn(announce(worker_status, ready));
         }
-        let outcome = worker::run(worker_options(&config, api), jobs_in, worker_status_in, drain);
+        let outcome =
+            worker::run(worker_options(&config, api, unfit), jobs_in, worker_status_in, drain);
         let outcome = outcome.await;
         // The worker has dropped the channel of jobs, so this ends with the last call.
         let _ = calls.await;
@@ -118,13 +121,18 @@ impl Service {
     }
 }
 
-fn worker_options(config: &Config, api: LiveKitApi) -> WorkerOptions {
+fn worker_options(
+    config: &Config,
+    api: LiveKitApi,
+    unfit: watch::Receiver<Option<String>>,
+) -> WorkerOptions {
     WorkerOptions {
         api,
         agent_name: config.livekit.agent_name.clone(),
         participant_name: "Sawt".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         calls_max: config.livekit.calls_max,
+        unfit,
         cpu_max: config.livekit.cpu_max,
         drain_max: std::time::Duration::from_secs(u64::from(config.livekit.drain_s)),
     }

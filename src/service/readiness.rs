@@ -1,4 +1,6 @@
-//! How the engines are, for `/readyz` and the metrics.
+//! How the engines are: for `/readyz`, for the metrics, and for whether calls may come.
+
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +26,47 @@ pub(super) fn watch_engines(
     parts
 }
 
+/// A restart takes less, and a call that comes during one is answered after it. Longer than this
+/// is a fault, and its callers are better served by another worker, or by knowing at once.
+pub(super) const MENDING_MAX: Duration = Duration::from_secs(6);
+
+/// Why calls that came now could not be answered; `None` while they can.
+pub(super) fn watch_fitness(
+    mut parts: watch::Receiver<Parts>,
+    mending_max: Duration,
+    stop: CancellationToken,
+) -> watch::Receiver<Option<String>> {
+    let (unfit_in, unfit) = watch::channel(None);
+    let watching = async move {
+        loop {
+            let Ok(broken) = parts.wait_for(|parts| problem_of(parts).is_some()).await else {
+                return;
+            };
+            drop(broken);
+            let mended = parts.wait_for(|parts| problem_of(parts).is_none());
+            if tokio::time::timeout(mending_max, mended).await.is_ok() {
+                continue;
+            }
+            let why = problem_of(&parts.borrow());
+            if let Some(why) = &why {
+                tracing::error!(%why, "No new calls until the engine is back.");
+            }
+            unfit_in.send_replace(why);
+            if parts.wait_for(|parts| problem_of(parts).is_none()).await.is_err() {
+                return;
+            }
+            tracing::info!("All engines are back: calls can come.");
+            unfit_in.send_replace(None);
+        }
+    };
+    tokio::spawn(async move { stop.run_until_cancelled(watching).await });
+    unfit
+}
+
+fn problem_of(parts: &Parts) -> Option<String> {
+    parts.iter().find_map(|(part, problem)| Some(format!("{part}: {}", problem.as_ref()?)))
+}
+
 async fn follow(handle: EngineHandle, parts: watch::Sender<Parts>) {
     let engine = handle.kind.as_str();
     let mut states = handle.states();
@@ -44,5 +87,32 @@ async fn follow(handle: EngineHandle, parts: watch::Sender<Parts>) {
         if states.changed().await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(llm: Option<&str>) -> Parts {
+        [("llm".to_owned(), llm.map(str::to_owned)), ("stt".to_owned(), None)].into()
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_stays_away_keeps_new_calls_away_until_it_is_back() {
+        let (parts_in, parts_out) = watch::channel(parts(None));
+        let max = Duration::from_millis(500);
+        let mut unfit = watch_fitness(parts_out, max, CancellationToken::new());
+        parts_in.send_replace(parts(Some("starting again after: killed")));
+        tokio::time::sleep(max / 10).await;
+        parts_in.send_replace(parts(None));
+        tokio::time::sleep(max * 2).await;
+        assert!(!unfit.has_changed().unwrap(), "a restart is waited for");
+
+        parts_in.send_replace(parts(Some("model is truncated")));
+        let told = unfit.wait_for(Option::is_some).await.unwrap().clone();
+        assert_eq!(told.as_deref(), Some("llm: model is truncated"));
+        parts_in.send_replace(parts(None));
+        unfit.wait_for(Option::is_none).await.unwrap();
     }
 }

@@ -184,9 +184,8 @@ impl Supervisor {
     /// # Errors
     /// When one of them never will, or not within `patience`.
     pub async fn wait_ready(&self, patience: Duration) -> Result<(), EngineError> {
-        for handle in &self.handles {
-            handle.ready(patience).await?;
-        }
+        // All at once: the first that can not run ends the wait for the others.
+        futures::future::try_join_all(self.handles.iter().map(|h| h.ready(patience))).await?;
         Ok(())
     }
 

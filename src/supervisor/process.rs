@@ -46,7 +46,7 @@ pub(super) struct Guarded {
 enum Death {
     /// We wanted it.
     Stopped,
-    /// No restart can mend it.
+    /// No restart can mend it, as long as its files are what they are.
     Hopeless(String),
     /// Worth a restart.
     Died(String),
@@ -58,15 +58,20 @@ impl Guarded {
         let engine = self.spec.kind.as_str();
         let epoch = Instant::now();
         let mut backoff = Backoff::default();
+        let mut worked_once = false;
         loop {
-            match self.live(&stop).await {
+            let death = self.live(&stop).await;
+            worked_once |= matches!(*self.state.borrow(), EngineState::Ready(_));
+            match death {
                 Death::Stopped => return,
-                Death::Hopeless(why) => {
+                Death::Hopeless(why) if !worked_once => {
                     tracing::error!(engine, %why, "Engine can not run.");
                     self.state.send_replace(EngineState::Failed { why });
                     return;
                 }
-                Death::Died(why) => {
+                // What worked before may work again: whoever replaces a model in a running service
+                // by a bad one will mend it, and should not have to restart the calls for that.
+                Death::Died(why) | Death::Hopeless(why) => {
                     let wait = backoff.after_death(epoch.elapsed());
                     tracing::warn!(engine, %why, wait_ms = wait.as_millis(), "Engine died; starting it again.");
                     self.state.send_replace(EngineState::Restarting { why });
@@ -213,6 +218,37 @@ mod tests {
     use super::super::{EngineKind, EngineSpec, EngineState, Supervisor};
     use super::*;
 
+    /// The contract's smallest server, apart from the process that the supervisor watches.
+    struct Answering;
+
+    #[tonic::async_trait]
+    impl v1::engine_server::Engine for Answering {
+        async fn info(
+            &self,
+            _: tonic::Request<v1::InfoRequest>,
+        ) -> Result<tonic::Response<v1::InfoResponse>, tonic::Status> {
+            Ok(tonic::Response::new(v1::InfoResponse::default()))
+        }
+
+        async fn probe(
+            &self,
+            _: tonic::Request<v1::ProbeRequest>,
+        ) -> Result<tonic::Response<v1::ProbeResponse>, tonic::Status> {
+            Ok(tonic::Response::new(v1::ProbeResponse::default()))
+        }
+    }
+
+    fn answer_info(socket: &std::path::Path) -> tokio_util::task::AbortOnDropHandle<()> {
+        let listener = tokio::net::UnixListener::bind(socket).unwrap();
+        let incoming = tokio_stream::wrappers::UnixListenerStream::new(listener);
+        let server = tonic::transport::Server::builder()
+            .add_service(v1::engine_server::EngineServer::new(Answering))
+            .serve_with_incoming(incoming);
+        tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move {
+            server.await.unwrap();
+        }))
+    }
+
     fn shell(script: &str) -> EngineSpec {
         let dir = std::env::temp_dir();
         EngineSpec {
@@ -241,6 +277,24 @@ mod tests {
         let supervisor = Supervisor::start(vec![spec]);
         let error = supervisor.wait_ready(Duration::from_secs(10)).await.unwrap_err();
         assert!(error.to_string().contains("cargo build"), "{error}");
+    }
+
+    /// An engine that has worked and then finds its model broken: `socket` answers by itself.
+    #[tokio::test]
+    async fn an_engine_that_worked_before_is_tried_again_whatever_it_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("starts");
+        let script = format!("echo x >> {}; sleep 0.2; exit 78", log.display());
+        let spec = EngineSpec { socket: dir.path().join("engine.sock"), ..shell(&script) };
+        let _answering = answer_info(&spec.socket);
+        let supervisor = Supervisor::start(vec![spec]);
+        supervisor.wait_ready(Duration::from_secs(10)).await.unwrap();
+        let mut states = supervisor.handles()[0].states();
+        let restarting = states.wait_for(|s| matches!(s, EngineState::Restarting { .. }));
+        timeout(Duration::from_secs(10), restarting).await.unwrap().unwrap();
+        supervisor.wait_ready(Duration::from_secs(10)).await.unwrap();
+        supervisor.stop().await;
+        assert!(std::fs::read_to_string(&log).unwrap().lines().count() >= 2);
     }
 
     #[tokio::test]

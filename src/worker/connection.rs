@@ -44,6 +44,7 @@ pub(super) struct Connection {
     pub(super) session: Session,
     pub(super) jobs: mpsc::Sender<AcceptedJob>,
     pub(super) status: watch::Sender<WorkerStatus>,
+    pub(super) unfit: watch::Receiver<Option<String>>,
     pub(super) drain: CancellationToken,
 }
 
@@ -61,6 +62,7 @@ enum Event {
     Frame(Option<Result<Message, WsError>>),
     JobEnded(String, Result<(), String>),
     Drain,
+    Fitness(Option<String>),
     Cpu,
     Timeout,
 }
@@ -75,6 +77,8 @@ impl Connection {
         cpu_due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut draining = false;
         self.session.handle(Duration::ZERO, Input::Tick);
+        // Whatever it says now counts as news.
+        self.unfit.mark_changed();
         loop {
             if let Some(outcome) = self.do_outputs(start, &mut running).await {
                 return outcome;
@@ -87,6 +91,7 @@ impl Connection {
                 Some((job_id, result)) = running.ends.next(), if !running.ends.is_empty() =>
                     Event::JobEnded(job_id, result),
                 () = self.drain.cancelled(), if !draining => Event::Drain,
+                unfit = changed(&mut self.unfit) => Event::Fitness(unfit),
                 () = sleep_to(wake) => Event::Timeout,
                 _ = cpu_due.tick() => Event::Cpu,
             };
@@ -116,6 +121,7 @@ impl Connection {
                     info!(calls = running.cancels.len(), "Draining: no new calls.");
                     Input::Drain
                 }
+                Event::Fitness(unfit) => Input::Unfit(unfit),
                 Event::Cpu => Input::Cpu(cpu.sample()),
                 Event::Timeout => Input::Tick,
             };
@@ -234,6 +240,14 @@ async fn opened(connecting: &mut Option<Connecting>) -> Result<Socket, Lost> {
             result
         }
         None => pending().await,
+    }
+}
+
+/// Never, once nobody can change it any more.
+async fn changed(unfit: &mut watch::Receiver<Option<String>>) -> Option<String> {
+    match unfit.changed().await {
+        Ok(()) => unfit.borrow_and_update().clone(),
+        Err(_) => pending().await,
     }
 }
 

@@ -33,6 +33,8 @@ pub struct WorkerOptions {
     pub version: String,
     /// Most calls at once.
     pub calls_max: u32,
+    /// Why a call that came now could not be answered; offers are refused meanwhile.
+    pub unfit: watch::Receiver<Option<String>>,
     /// Share of the processor, 0..1, averaged over 2.5 s, at which calls are refused; 1: never.
     pub cpu_max: f32,
     /// Time that running calls have to finish once we drain.
@@ -115,7 +117,14 @@ pub async fn run(
         drain_max: options.drain_max,
     });
     let log = tokio::spawn(connection::log_link(status.subscribe()));
-    let connection = connection::Connection { api: options.api, session, jobs, status, drain };
+    let connection = connection::Connection {
+        api: options.api,
+        session,
+        jobs,
+        status,
+        unfit: options.unfit,
+        drain,
+    };
     let outcome = connection.run().await;
     log.abort();
     Ok(outcome)

@@ -58,6 +58,8 @@ pub(super) enum Input {
     Malformed,
     /// The processor's share of work, 0..1.
     Cpu(f32),
+    /// Why a call that came now could not be answered; `None`: it could.
+    Unfit(Option<String>),
     /// A call is over.
     JobEnded { job_id: String, result: Result<(), String> },
     /// Take no more calls and finish those that run.
@@ -137,6 +139,7 @@ pub(super) struct Session {
     places: BTreeMap<String, Place>,
     drain: Drain,
     cpu: f32,
+    unfit: Option<String>,
     registered_at: Option<Time>,
     /// Connections lost in a row.
     losses: u32,
@@ -156,6 +159,7 @@ impl Session {
             places: BTreeMap::new(),
             drain: Drain::No,
             cpu: 0.0,
+            unfit: None,
             registered_at: None,
             losses: 0,
             malformed: 0,
@@ -202,6 +206,7 @@ impl Session {
             calls_max: self.rules.calls_max,
             load: self.load(),
             full: self.is_full(),
+            unfit: self.unfit.clone(),
             draining: self.drain != Drain::No,
             jobs: self.jobs().collect(),
         }
@@ -229,6 +234,7 @@ impl Session {
             Input::Cpu(share) => {
                 self.cpu = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
             }
+            Input::Unfit(why) => self.unfit = why,
             Input::JobEnded { job_id, result } => self.job_ended(job_id, result),
             Input::Drain => {
                 if self.drain == Drain::No {
@@ -471,6 +477,7 @@ impl Session {
 
     fn is_full(&self) -> bool {
         self.drain != Drain::No
+            || self.unfit.is_some()
             || self.calls() >= self.rules.calls_max
             || (self.rules.cpu_max < 1.0 && self.cpu >= self.rules.cpu_max)
     }

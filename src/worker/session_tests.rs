@@ -116,6 +116,8 @@ fn parse(what: &str) -> Input {
         "malformed" => Input::Malformed,
         "heard" => Input::Heard,
         "cpu" => Input::Cpu(word().parse().expect("a share")),
+        "unfit" => Input::Unfit(Some("llm: model is truncated".into())),
+        "fit" => Input::Unfit(None),
         "drain" => Input::Drain,
         "tick" => Input::Tick,
         other => panic!("unknown verb {other}"),
@@ -144,6 +146,37 @@ fn a_call_from_offer_to_end() {
             1005ms job J1 Running
             9000ms job J1 Success
             9000ms say free, load 0.00, calls 0
+        "#]],
+    );
+}
+
+#[test]
+fn calls_that_could_not_be_answered_are_not_taken() {
+    check(
+        "
+        0ms tick
+        0ms connected
+        0ms registered
+        10ms offer J1
+        12ms assign J1
+        20ms unfit          # an engine stays away
+        30ms offer J2
+        50ms fit
+        60ms offer J3
+        ",
+        expect![[r#"
+            0ms connect
+            0ms register
+            0ms say free, load 0.00, calls 0
+            10ms accept J1
+            10ms say free, load 0.35, calls 1
+            12ms start J1 in r as agent-J1
+            12ms job J1 Running
+            20ms say full, load 0.70, calls 1
+            30ms decline J2
+            50ms say free, load 0.35, calls 1
+            60ms accept J3
+            60ms say full, load 0.70, calls 2
         "#]],
     );
 }

@@ -15,6 +15,8 @@ pub struct WorkerStatus {
     pub load: f32,
     /// Offers are refused.
     pub full: bool,
+    /// Why a call that came now could not be answered; offers are refused for that.
+    pub unfit: Option<String>,
     /// We are going down and only finish what runs.
     pub draining: bool,
     /// The calls that run.
@@ -61,6 +63,7 @@ impl WorkerStatus {
             calls_max,
             load: 0.0,
             full: false,
+            unfit: None,
             draining: false,
             jobs: Vec::new(),
         }
@@ -72,7 +75,7 @@ impl WorkerStatus {
             _ if self.draining => Some("draining: no new calls".into()),
             Link::Connecting => Some("not connected to LiveKit yet".into()),
             Link::Lost { problem } => Some(problem.clone()),
-            Link::Registered { .. } => None,
+            Link::Registered { .. } => self.unfit.clone(),
         }
     }
 }

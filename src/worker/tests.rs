@@ -36,6 +36,7 @@ impl Fixture {
             participant_name: "Sawt".into(),
             version: "0".into(),
             calls_max: 1,
+            unfit: watch::channel(None).1,
             cpu_max: 1.0,
             drain_max: Duration::from_secs(60),
         };
@@ -242,6 +243,7 @@ async fn options_that_can_not_work_are_refused() {
         participant_name: String::new(),
         version: String::new(),
         calls_max: 0,
+        unfit: watch::channel(None).1,
         cpu_max: 1.0,
         drain_max: Duration::ZERO,
     };

@@ -51,6 +51,8 @@ pub(crate) struct Job {
     pub(crate) max_tokens: usize,
     pub(crate) sampling: Sampling,
     pub(crate) stops: Vec<String>,
+    /// Messages left out of the prompt because they did not fit.
+    pub(crate) forgotten: usize,
     /// Must hold `max_tokens` + 2 events: the owner thread never waits for a slow reader.
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) received_at: Instant,
@@ -73,6 +75,7 @@ struct Reply<S> {
     utf8: Utf8Pieces,
     stop: StopFilter,
     events: mpsc::Sender<Event>,
+    forgotten: usize,
     prompt_tokens: usize,
     cached_tokens: usize,
     completion_tokens: usize,
@@ -153,6 +156,7 @@ impl<C: Compute> Engine<C> {
             utf8: Utf8Pieces::default(),
             stop: StopFilter::new(job.stops),
             events: job.events,
+            forgotten: job.forgotten,
             prompt_tokens,
             cached_tokens: 0,
             completion_tokens: 0,
@@ -267,6 +271,7 @@ impl<S> Reply<S> {
             queue_ms: millis(self.queue),
             first_token_ms: millis(self.first_token.unwrap_or(total)),
             total_ms: millis(total),
+            forgotten_messages: count(self.forgotten),
         };
         tracing::debug!(
             prompt_tokens = done.prompt_tokens,

@@ -4,6 +4,7 @@
 //! owns the context, `plan.rs` decides what each batch holds, `model.rs` speaks to llama.cpp.
 
 mod engine;
+mod fit;
 mod gguf;
 mod model;
 mod plan;

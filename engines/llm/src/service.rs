@@ -10,6 +10,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::engine::{Command, Event, Job, Sampling, now};
+use crate::fit::{Fitted, fit};
 use crate::model::{BACKEND, Model};
 use crate::template::{Message, Role};
 
@@ -83,23 +84,27 @@ impl Service {
         })?;
         // A long history takes milliseconds to tokenize, too long for the async threads.
         let model = shared.model;
-        let messages = checked.messages;
-        let prompt = tokio::task::spawn_blocking(move || model.prompt(&messages))
+        let context = shared.facts.context_tokens;
+        let (messages, max_tokens) = (checked.messages, checked.max_tokens.min(context));
+        let fitting = move || fit(messages, context, max_tokens, |m| model.prompt(m));
+        let Fitted { prompt, forgotten } = tokio::task::spawn_blocking(fitting)
             .await
             .map_err(|_| Status::internal("the prompt could not be tokenized; change its text"))?
             .map_err(|e| Status::invalid_argument(e.to_string()))?;
-        let context = shared.facts.context_tokens;
+        if forgotten > 0 {
+            tracing::warn!(forgotten, context, "The conversation outgrew the context.");
+        }
         if prompt.len() > context {
             let refused = crate::plan::Refused::PromptTooLong { prompt: prompt.len(), context };
             return Err(Status::invalid_argument(refused.to_string()));
         }
-        let max_tokens = checked.max_tokens.min(context);
         Ok(Job {
             conversation: checked.conversation,
             prompt,
             max_tokens,
             sampling: checked.sampling,
             stops: checked.stops,
+            forgotten,
             events: events(max_tokens),
             received_at,
             permit: Some(permit),

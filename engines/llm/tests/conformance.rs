@@ -377,6 +377,21 @@ async fn full_context_ends_the_reply_and_longer_prompts_are_refused() {
 }
 
 #[tokio::test]
+async fn a_conversation_that_outgrew_the_context_is_answered_from_its_end() {
+    let (_turn, channel) = shared_engine!();
+    let mut messages = vec![say(Role::System, "You answer in one word.")];
+    for _ in 0..40 {
+        messages.push(say(Role::User, &"bread ".repeat(40)));
+        messages.push(say(Role::Assistant, "Yes."));
+    }
+    messages.push(say(Role::User, "Say hello."));
+    let (text, done) =
+        generate(&channel, GenerateRequest { messages, ..ask("", "", 8) }).await.unwrap();
+    assert!(!text.is_empty());
+    assert!(done.forgotten_messages > 0 && done.prompt_tokens <= 1024 - 8, "{done:?}");
+}
+
+#[tokio::test]
 async fn hostile_requests_are_refused_and_the_engine_lives() {
     let (_turn, channel) = shared_engine!();
     let refused = async |request: GenerateRequest| {

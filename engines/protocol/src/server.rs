@@ -41,7 +41,7 @@ pub fn init_logging() {
         .try_init();
 }
 
-/// Serves `router` until the parent goes away or SIGTERM or SIGINT comes.
+/// Serves `router` until the parent goes away or, without a lifeline, SIGTERM or SIGINT comes.
 ///
 /// # Errors
 /// When the socket can not be made, or serving fails.
@@ -97,9 +97,17 @@ async fn stop_signal(args: &EngineArgs) {
         });
     }
     let mut term = signal(SignalKind::terminate()).expect("signal handlers can be installed");
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+    loop {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        if !args.lifeline {
+            return;
+        }
+        // Service managers signal the whole group: the parent first lets its calls end, and they
+        // need their engines until then.
+        tracing::info!("Asked to end; ending with the parent.");
     }
 }
 
