@@ -113,8 +113,8 @@ async fn prove(
     record: Option<PathBuf>,
     config: &Config,
 ) -> anyhow::Result<()> {
-    let spoken = tempfile_dir()?;
-    let files = if files.is_empty() { ask_by_voice(&spoken, config).await? } else { files };
+    let spoken = tempfile::tempdir().context("no place for the questions; set TMPDIR")?;
+    let files = if files.is_empty() { ask_by_voice(spoken.path(), config).await? } else { files };
     println!("Calling the agent with {} turn(s)…", files.len());
     let call = super::call::Args {
         say: files,
@@ -130,9 +130,7 @@ async fn prove(
         barge_in_after_ms: None,
         transcribe: true,
     };
-    let result = super::call::run(call, config.clone()).await;
-    let _ = std::fs::remove_dir_all(&spoken);
-    result
+    super::call::run(call, config.clone()).await
 }
 
 /// The questions, spoken by the configured voice into WAV files.
@@ -145,10 +143,4 @@ async fn ask_by_voice(dir: &Path, config: &Config) -> anyhow::Result<Vec<PathBuf
         files.push(file);
     }
     Ok(files)
-}
-
-fn tempfile_dir() -> anyhow::Result<PathBuf> {
-    let dir = std::env::temp_dir().join(format!("sawt-call-{:08x}", rand::random::<u32>()));
-    std::fs::create_dir(&dir).with_context(|| format!("can not make {}", dir.display()))?;
-    Ok(dir)
 }

@@ -57,36 +57,21 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         bail!("there is nothing to say in the text; give words in Arabic or English");
     }
     let rate_hz = args.rate.unwrap_or(config.tts.output_sample_rate_hz);
-    let engines = RunningEngines::start(&config, &[EngineKind::Tts])?;
-    let waiting = Waiting::start("Loading the voice");
-    engines.ready().await?;
-    waiting.done();
-    let Some(tts) = engines.tts() else { bail!("the voice engine was not started") };
-
     let language = language_of(&text, &config.agent.languages).to_owned();
     let voice = match &args.voice {
         Some(voice) => voice.clone(),
         None => config.voice_for(&language).to_owned(),
     };
     let request = Synthesis { text, voice, language, speed: args.speed, sample_rate_hz: rate_hz };
-    let mut pcm = vec![
-        0;
-        audio::samples_in(Duration::from_millis(u64::from(args.lead_in)), rate_hz)
-            as usize
-    ];
-    let lead_in = pcm.len();
-    let mut stats = SynthesisStats::default();
-    let mut pieces = tts.synthesize(request);
-    while let Some(piece) = pieces.next().await {
-        match piece? {
-            Synthesized::Audio(chunk) => pcm.extend(chunk),
-            Synthesized::Done(done) => stats = done,
-        }
-    }
-    engines.stop().await;
-    if pcm.len() == lead_in {
+    let waiting = Waiting::start("Speaking");
+    let (speech, stats) = render(request, &config).await?;
+    waiting.done();
+    if speech.is_empty() {
         bail!("the voice {} made no sound of this text; try another --voice", stats.voice);
     }
+    let lead_in = Duration::from_millis(u64::from(args.lead_in));
+    let mut pcm = vec![0; audio::samples_in(lead_in, rate_hz) as usize];
+    pcm.extend(speech);
     audio::wav::write(&args.output, rate_hz, &[&pcm])?;
     let seconds = audio::duration_of(pcm.len() as u64, rate_hz).as_secs_f64();
     if args.json {
@@ -122,21 +107,26 @@ fn text_of(text: &str) -> anyhow::Result<String> {
 
 /// `text` as the configured voice says it, for callers who have no file.
 pub(crate) async fn speak(text: &str, config: &Config) -> anyhow::Result<Vec<i16>> {
-    let engines = RunningEngines::start(config, &[EngineKind::Tts])?;
-    engines.ready().await?;
-    let Some(tts) = engines.tts() else { bail!("the voice engine was not started") };
     let language = language_of(text, &config.agent.languages).to_owned();
     let voice = config.voice_for(&language).to_owned();
     let sample_rate_hz = config.tts.output_sample_rate_hz;
-    let text = text.to_owned();
-    let mut pieces =
-        tts.synthesize(Synthesis { text, voice, language, speed: 1.0, sample_rate_hz });
-    let mut pcm = Vec::new();
+    let request = Synthesis { text: text.to_owned(), voice, language, speed: 1.0, sample_rate_hz };
+    Ok(render(request, config).await?.0)
+}
+
+/// The whole sound of one request, by an engine that runs for it alone.
+async fn render(request: Synthesis, config: &Config) -> anyhow::Result<(Vec<i16>, SynthesisStats)> {
+    let engines = RunningEngines::start(config, &[EngineKind::Tts])?;
+    engines.ready().await?;
+    let Some(tts) = engines.tts() else { bail!("the voice engine was not started") };
+    let (mut pcm, mut stats) = (Vec::new(), SynthesisStats::default());
+    let mut pieces = tts.synthesize(request);
     while let Some(piece) = pieces.next().await {
-        if let Synthesized::Audio(chunk) = piece? {
-            pcm.extend(chunk);
+        match piece? {
+            Synthesized::Audio(chunk) => pcm.extend(chunk),
+            Synthesized::Done(done) => stats = done,
         }
     }
     engines.stop().await;
-    Ok(pcm)
+    Ok((pcm, stats))
 }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tempfile::TempDir;
+
 use super::llm::LocalLlm;
 use super::stt::LocalStt;
 use super::tts::LocalTts;
@@ -37,7 +39,7 @@ pub enum StartError {
 /// Engine processes that run, and the folder of their sockets.
 pub struct RunningEngines {
     supervisor: Supervisor,
-    _socket_dir: SocketDir,
+    _socket_dir: TempDir,
 }
 
 impl RunningEngines {
@@ -47,8 +49,8 @@ impl RunningEngines {
     /// When a program, model or folder is missing.
     pub fn start(config: &Config, kinds: &[EngineKind]) -> Result<Self, StartError> {
         let store = Store::from_config(&config.models);
-        let socket_dir = SocketDir::make(config.engines.socket_dir.as_deref())?;
-        let specs = engine_specs(config, &store, &socket_dir.0, kinds)?;
+        let socket_dir = private_dir(config.engines.socket_dir.as_deref())?;
+        let specs = engine_specs(config, &store, socket_dir.path(), kinds)?;
         Ok(Self { supervisor: Supervisor::start(specs), _socket_dir: socket_dir })
     }
 
@@ -114,31 +116,17 @@ impl RunningEngines {
 }
 
 /// A folder that only we may enter, removed with its owner.
-struct SocketDir(PathBuf);
-
-impl SocketDir {
-    fn make(parent: Option<&Path>) -> Result<Self, SpecError> {
-        use std::os::unix::fs::DirBuilderExt as _;
-        let parent = match parent {
-            Some(parent) => parent.to_owned(),
-            None => std::env::var_os("XDG_RUNTIME_DIR")
-                .map(PathBuf::from)
-                .filter(|dir| dir.is_dir())
-                .unwrap_or_else(std::env::temp_dir),
-        };
-        let name = format!("sawt-{}-{:08x}", std::process::id(), rand::random::<u32>());
-        let dir = parent.join(name);
-        std::fs::DirBuilder::new()
-            .recursive(false)
-            .mode(0o700)
-            .create(&dir)
-            .map_err(|error| SpecError::SocketDir { path: dir.display().to_string(), error })?;
-        Ok(Self(dir))
-    }
-}
-
-impl Drop for SocketDir {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+fn private_dir(parent: Option<&Path>) -> Result<TempDir, SpecError> {
+    let parent = match parent {
+        Some(parent) => parent.to_owned(),
+        None => std::env::var_os("XDG_RUNTIME_DIR")
+            .map(PathBuf::from)
+            .filter(|dir| dir.is_dir())
+            .unwrap_or_else(std::env::temp_dir),
+    };
+    // Short, because a socket's whole path has at most 107 bytes.
+    tempfile::Builder::new()
+        .prefix("sawt-")
+        .tempdir_in(&parent)
+        .map_err(|error| SpecError::SocketDir { path: parent.display().to_string(), error })
 }

@@ -22,8 +22,22 @@ fn check(script: &str, trace: Expect) {
     check_with(rules(), script, trace);
 }
 
+/// A script that begins where a registration has just been answered; so does its trace.
+#[track_caller]
+fn check_registered(script: &str, trace: Expect) {
+    let opening = "0ms tick\n0ms connected\n0ms registered\n";
+    let whole = run_script(rules(), &format!("{opening}{script}"));
+    let opened = "0ms connect\n0ms register\n0ms say free, load 0.00, calls 0\n";
+    trace.assert_eq(whole.strip_prefix(opened).expect("the opening's trace"));
+}
+
 #[track_caller]
 fn check_with(rules: Rules, script: &str, expected: Expect) {
+    expected.assert_eq(&run_script(rules, script));
+}
+
+#[track_caller]
+fn run_script(rules: Rules, script: &str) -> String {
     let mut run = Run { session: Session::new(rules), trace: String::new(), said: String::new() };
     for line in script.lines().map(str::trim).filter(|l| !l.is_empty()) {
         let line = line.split('#').next().unwrap_or_default().trim();
@@ -32,7 +46,7 @@ fn check_with(rules: Rules, script: &str, expected: Expect) {
         run.advance(at);
         run.input(at, parse(what.trim()));
     }
-    expected.assert_eq(&run.trace);
+    run.trace
 }
 
 struct Run {
@@ -152,11 +166,8 @@ fn a_call_from_offer_to_end() {
 
 #[test]
 fn calls_that_could_not_be_answered_are_not_taken() {
-    check(
+    check_registered(
         "
-        0ms tick
-        0ms connected
-        0ms registered
         10ms offer J1
         12ms assign J1
         20ms unfit          # an engine stays away
@@ -165,9 +176,6 @@ fn calls_that_could_not_be_answered_are_not_taken() {
         60ms offer J3
         ",
         expect![[r#"
-            0ms connect
-            0ms register
-            0ms say free, load 0.00, calls 0
             10ms accept J1
             10ms say free, load 0.35, calls 1
             12ms start J1 in r as agent-J1
@@ -183,11 +191,8 @@ fn calls_that_could_not_be_answered_are_not_taken() {
 
 #[test]
 fn two_offers_at_once_can_not_overbook() {
-    check(
+    check_registered(
         "
-        0ms tick
-        0ms connected
-        0ms registered
         10ms offer J1
         10ms offer J2
         10ms offer J3       # before any assignment came
@@ -197,9 +202,6 @@ fn two_offers_at_once_can_not_overbook() {
         40ms offer J4
         ",
         expect![[r#"
-            0ms connect
-            0ms register
-            0ms say free, load 0.00, calls 0
             10ms accept J1
             10ms say free, load 0.35, calls 1
             10ms accept J2
@@ -219,11 +221,8 @@ fn two_offers_at_once_can_not_overbook() {
 
 #[test]
 fn a_missing_assignment_frees_its_place() {
-    check(
+    check_registered(
         "
-        0ms tick
-        0ms connected
-        0ms registered
         10ms offer J1
         20ms offer J2
         7505ms heard
@@ -231,9 +230,6 @@ fn a_missing_assignment_frees_its_place() {
         7516ms offer J4
         ",
         expect![[r#"
-            0ms connect
-            0ms register
-            0ms say free, load 0.00, calls 0
             10ms accept J1
             10ms say free, load 0.35, calls 1
             20ms accept J2
@@ -248,11 +244,8 @@ fn a_missing_assignment_frees_its_place() {
 
 #[test]
 fn a_late_assignment_is_taken_if_there_is_a_place() {
-    check(
+    check_registered(
         "
-        0ms tick
-        0ms connected
-        0ms registered
         10ms offer J1
         8000ms assign J1
         8001ms offer J2
@@ -262,9 +255,6 @@ fn a_late_assignment_is_taken_if_there_is_a_place() {
         16003ms assign J3   # said twice
         ",
         expect![[r#"
-            0ms connect
-            0ms register
-            0ms say free, load 0.00, calls 0
             10ms accept J1
             10ms say free, load 0.35, calls 1
             7510ms say free, load 0.00, calls 0
@@ -285,18 +275,12 @@ fn a_late_assignment_is_taken_if_there_is_a_place() {
 
 #[test]
 fn an_offer_that_is_repeated_is_declined() {
-    check(
+    check_registered(
         "
-        0ms tick
-        0ms connected
-        0ms registered
         10ms offer J1
         11ms offer J1
         ",
         expect![[r#"
-            0ms connect
-            0ms register
-            0ms say free, load 0.00, calls 0
             10ms accept J1
             10ms say free, load 0.35, calls 1
             11ms decline J1
@@ -306,11 +290,8 @@ fn an_offer_that_is_repeated_is_declined() {
 
 #[test]
 fn a_terminated_job_is_cancelled_and_keeps_its_place_until_it_ended() {
-    check(
+    check_registered(
         "
-        0ms tick
-        0ms connected
-        0ms registered
         10ms offer J1
         20ms assign J1
         30ms terminate J1
@@ -320,9 +301,6 @@ fn a_terminated_job_is_cancelled_and_keeps_its_place_until_it_ended() {
         610ms terminate J2  # before its assignment
         ",
         expect![[r#"
-            0ms connect
-            0ms register
-            0ms say free, load 0.00, calls 0
             10ms accept J1
             10ms say free, load 0.35, calls 1
             20ms start J1 in r as agent-J1
@@ -339,20 +317,14 @@ fn a_terminated_job_is_cancelled_and_keeps_its_place_until_it_ended() {
 
 #[test]
 fn a_failed_call_says_why() {
-    check(
+    check_registered(
         "
-        0ms tick
-        0ms connected
-        0ms registered
         10ms offer J1
         20ms assign J1
         30ms failed J1
         40ms ended J1       # a second end changes nothing
         ",
         expect![[r#"
-            0ms connect
-            0ms register
-            0ms say free, load 0.00, calls 0
             10ms accept J1
             10ms say free, load 0.35, calls 1
             20ms start J1 in r as agent-J1
@@ -365,11 +337,8 @@ fn a_failed_call_says_why() {
 
 #[test]
 fn a_restarted_server_finds_us_and_our_running_calls_again() {
-    check(
+    check_registered(
         "
-        0ms tick
-        0ms connected
-        0ms registered
         10ms offer J1
         20ms assign J1
         30ms offer J2
@@ -382,9 +351,6 @@ fn a_restarted_server_finds_us_and_our_running_calls_again() {
         42400ms ended J1
         ",
         expect![[r#"
-            0ms connect
-            0ms register
-            0ms say free, load 0.00, calls 0
             10ms accept J1
             10ms say free, load 0.35, calls 1
             20ms start J1 in r as agent-J1
@@ -523,11 +489,8 @@ fn hostile_frames_end_in_a_new_connection() {
 
 #[test]
 fn drain_waits_for_calls_and_refuses_new_ones() {
-    check(
+    check_registered(
         "
-        0ms tick
-        0ms connected
-        0ms registered
         10ms offer J1
         20ms assign J1
         30ms offer J2
@@ -539,9 +502,6 @@ fn drain_waits_for_calls_and_refuses_new_ones() {
         9001ms offer J4
         ",
         expect![[r#"
-            0ms connect
-            0ms register
-            0ms say free, load 0.00, calls 0
             10ms accept J1
             10ms say free, load 0.35, calls 1
             20ms start J1 in r as agent-J1

@@ -54,11 +54,17 @@ struct Engine {
 }
 
 impl Engine {
+    /// As its supervisor starts it.
     fn spawn(model: &Path, more: &[&str]) -> Self {
+        Self::spawn_with(Some("--lifeline"), model, more)
+    }
+
+    fn spawn_with(lifeline: Option<&str>, model: &Path, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("llm.sock");
         let child = Command::new(env!("CARGO_BIN_EXE_sawt-llm"))
-            .args(["--lifeline", "--socket"])
+            .args(lifeline)
+            .arg("--socket")
             .arg(&socket)
             .arg("--model")
             .arg(model)
@@ -429,18 +435,35 @@ async fn engine_ends_when_its_parent_does() {
     assert!(status.success(), "{status}");
 }
 
+fn terminate(engine: &Engine) {
+    let pid = engine.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+}
+
 #[tokio::test]
 async fn terminated_engine_finishes_and_exits_cleanly() {
     let Some(path) = model(SMOLLM2) else { return };
-    let mut engine = Engine::spawn(&path, &["--context-tokens", "256"]).ready().await;
+    let mut engine = Engine::spawn_with(None, &path, &["--context-tokens", "256"]).ready().await;
     let channel = engine.channel();
     let reply = tokio::spawn(async move { generate(&channel, ask("", "Hello!", 8)).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let pid = engine.child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    terminate(&engine);
     let _ = reply.await.unwrap();
     let status = engine.wait_end(Duration::from_secs(20)).expect("it ignored SIGTERM");
     assert!(status.success(), "{status}");
+}
+
+#[tokio::test]
+async fn supervised_engine_serves_on_when_the_whole_group_is_terminated() {
+    let Some(path) = model(SMOLLM2) else { return };
+    let mut engine = Engine::spawn(&path, &["--context-tokens", "256"]).ready().await;
+    let channel = engine.channel();
+    generate(&channel, ask("", "Hello!", 2)).await.unwrap();
+    terminate(&engine);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    generate(&channel, ask("", "Hello again!", 2)).await.expect("calls that drain are answered");
+    drop(engine.child.stdin.take());
+    assert!(engine.wait_end(Duration::from_secs(10)).is_some(), "it outlived its parent");
 }
 
 #[test]
