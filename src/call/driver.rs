@@ -16,6 +16,7 @@ use super::listening::Listening;
 use super::playout::Playout;
 use super::replying::{self, Content, ReplyEvent};
 use super::report::{CallEvent, CallReport, Reporter};
+use super::speculation::{Preparation, PreparedReply, SpeculationGate};
 use super::speech_gate::SpeechEdge;
 use crate::config::Config;
 use crate::dialog::History;
@@ -55,10 +56,19 @@ const OUTCOMES_MAX: usize = 64;
 const CALLER_TEXT_CHARS_MAX: usize = 2_000;
 
 /// Carries a call from its first to its last frame.
-pub async fn run(mut transport: Box<dyn CallTransport>, setup: CallSetup) -> CallReport {
+pub async fn run(transport: Box<dyn CallTransport>, setup: CallSetup) -> CallReport {
+    run_gated(transport, setup, SpeculationGate::default()).await
+}
+
+/// Like [`run`], with a say in whether the call may work ahead.
+pub async fn run_gated(
+    mut transport: Box<dyn CallTransport>,
+    setup: CallSetup,
+    gate: SpeculationGate,
+) -> CallReport {
     let (outcomes_in, mut outcomes) = mpsc::channel(OUTCOMES_MAX);
     let hang_up = setup.hang_up.clone();
-    let mut call = Call::new(transport.as_ref(), setup, outcomes_in);
+    let mut call = Call::new(transport.as_ref(), setup, gate, outcomes_in);
     let reason = loop {
         // Files wait for the engines; people do not.
         let hold = transport.time_waits() && call.engines_are_busy();
@@ -72,8 +82,11 @@ pub async fn run(mut transport: Box<dyn CallTransport>, setup: CallSetup) -> Cal
                 call.handle_event(transport.now(), event);
             }
         }
+        call.machine.allow_speculation(call.gate.is_open());
+        // What was made ahead is heard at once, and not with the next event.
+        let ended = call.obey(transport.as_mut());
         call.play(transport.as_mut());
-        if let Some(reason) = call.obey(transport.as_mut()) {
+        if let Some(reason) = ended.or_else(|| call.obey(transport.as_mut())) {
             break reason;
         }
     };
@@ -85,6 +98,7 @@ pub async fn run(mut transport: Box<dyn CallTransport>, setup: CallSetup) -> Cal
 struct Call {
     config: Arc<Config>,
     engines: Engines,
+    gate: SpeculationGate,
     conversation: String,
     agent_rate_hz: u32,
     outcomes: mpsc::Sender<Outcome>,
@@ -98,6 +112,7 @@ struct Call {
     /// When the newest transcript came.
     transcript_at: Option<CallTime>,
     reply: Option<ActiveReply>,
+    prepared: Option<PreparedReply>,
     reading_ahead: Option<AbortHandle>,
     /// Line on the screen that the caller's words go to.
     caller_segment: u64,
@@ -117,6 +132,7 @@ impl Call {
     fn new(
         transport: &dyn CallTransport,
         setup: CallSetup,
+        gate: SpeculationGate,
         outcomes: mpsc::Sender<Outcome>,
     ) -> Self {
         let CallSetup { call_id, config, engines, observer, hang_up: _ } = setup;
@@ -131,18 +147,22 @@ impl Call {
             conversation: call_id,
             config,
             engines,
+            gate,
             agent_rate_hz,
             outcomes,
             transcriptions: HashMap::new(),
             transcript_at: None,
             reply: None,
+            prepared: None,
             reading_ahead: None,
             caller_segment: 0,
         }
     }
 
     fn engines_are_busy(&self) -> bool {
-        !self.transcriptions.is_empty() || self.reply.as_ref().is_some_and(|r| !r.complete)
+        !self.transcriptions.is_empty()
+            || self.reply.as_ref().is_some_and(|r| !r.complete)
+            || self.prepared.as_ref().is_some_and(|p| !p.rests)
     }
 
     fn input(&mut self, now: CallTime, input: TurnInput) {
@@ -158,7 +178,9 @@ impl Call {
             TransportEvent::CallerReady(caller) => {
                 tracing::info!(caller = %caller.identity, "Caller can hear us.");
                 self.reporter.tell(CallEvent::Started);
-                self.read_ahead();
+                if self.reading_ahead.is_none() {
+                    self.read_ahead();
+                }
                 self.input(now, TurnInput::CallerReady);
                 Vec::new()
             }
@@ -185,6 +207,8 @@ impl Call {
                 now,
                 match edge {
                     SpeechEdge::Started { at } => TurnInput::SpeechStarted { at },
+                    SpeechEdge::Paused { at } => TurnInput::SpeechPaused { at },
+                    SpeechEdge::Resumed { at } => TurnInput::SpeechResumed { at },
                     SpeechEdge::Ended { at } => TurnInput::SpeechEnded { at },
                 },
             );
@@ -192,12 +216,26 @@ impl Call {
         self.machine.handle_timeout(now);
     }
 
-    /// The instructions are read while the welcome is spoken.
+    /// What is known of the conversation is read while nobody waits: the instructions during the
+    /// welcome, and what the caller heard while they speak, so that only their words are new.
     fn read_ahead(&mut self) {
         let llm = &self.engines.llm;
         let reading = llm.read_ahead(self.conversation.clone(), self.history.messages());
-        if self.reading_ahead.is_none() {
-            self.reading_ahead = Some(tokio::spawn(reading).abort_handle());
+        self.stop_reading_ahead();
+        self.reading_ahead = Some(tokio::spawn(reading).abort_handle());
+    }
+
+    /// Reads what was heard since, unless the engines have better things to do.
+    fn read_on(&mut self) {
+        if self.config.turn.speculation && self.gate.is_open() {
+            self.read_ahead();
+        }
+    }
+
+    /// A question is there: reading on beside it would only take its place.
+    fn stop_reading_ahead(&mut self) {
+        if let Some(reading) = self.reading_ahead.take() {
+            reading.abort();
         }
     }
 
@@ -233,7 +271,10 @@ impl Call {
     }
 
     fn reply_event(&mut self, now: CallTime, id: ReplyId, event: ReplyEvent) {
-        let Some(reply) = self.reply.as_mut().filter(|r| r.id == id) else { return };
+        let Some(reply) = self.reply.as_mut().filter(|r| r.id == id) else {
+            self.prepared_event(now, id, event);
+            return;
+        };
         match event {
             ReplyEvent::FirstToken => self.reporter.first_token(id, now),
             ReplyEvent::Clause(text) => {
@@ -245,6 +286,7 @@ impl Call {
                 self.playout.audio(id, &pcm);
             }
             ReplyEvent::Words(words) => self.playout.words(id, words),
+            ReplyEvent::Waits => {}
             ReplyEvent::Done => {
                 reply.complete = true;
                 self.playout.complete(id);
@@ -256,6 +298,22 @@ impl Call {
                 // What was made before is still played.
                 self.playout.complete(id);
             }
+        }
+    }
+
+    /// Holds back what is not wanted yet.
+    fn prepared_event(&mut self, now: CallTime, id: ReplyId, event: ReplyEvent) {
+        let Some(prepared) = self.prepared.as_mut().filter(|p| p.id == id) else { return };
+        match event {
+            ReplyEvent::Failed(error) => {
+                tracing::warn!(reply = %id, %error, "Prepared reply failed.");
+                self.prepared = None;
+                self.reporter.speculation_failed();
+                let outcome = ReplyOutcome::Failed;
+                self.input(now, TurnInput::ReplyEnded { reply: id, outcome });
+            }
+            ReplyEvent::Waits => prepared.rests = true,
+            made => prepared.made.push(made),
         }
     }
 
@@ -281,6 +339,7 @@ impl Call {
             self.reply = None;
             self.history.agent_was_heard(&heard);
             self.reporter.finish(id, &heard, false);
+            self.read_on();
             transport.send_caption(agent_caption(id, String::new(), true));
             self.input(now, TurnInput::ReplyEnded { reply: id, outcome });
         }
@@ -297,21 +356,28 @@ impl Call {
                     self.transcribe(utterance, from, until);
                 }
                 TurnOutput::DropTranscript { utterance } => {
+                    self.reporter.transcript_dropped();
                     if let Some(task) = self.transcriptions.remove(&utterance) {
                         task.abort();
                     }
                 }
                 TurnOutput::Reply { reply, to, speech_ended } => {
-                    self.reporter.tell(CallEvent::Caller { text: to.clone() });
-                    if speech_ended.is_some() {
-                        transport.send_caption(self.caller_caption(&to));
+                    let caption = self.begin_answer(now, reply, &to, speech_ended);
+                    caption.into_iter().for_each(|caption| transport.send_caption(caption));
+                    let content = self.answer_content();
+                    self.speak(reply, to, content);
+                }
+                TurnOutput::Prepare { reply, to } => self.prepare(reply, to),
+                TurnOutput::Commit { reply, speech_ended } => {
+                    let Some(prepared) = self.prepared.take_if(|p| p.id == reply) else { continue };
+                    let caption = self.begin_answer(now, reply, &prepared.to, speech_ended);
+                    caption.into_iter().for_each(|caption| transport.send_caption(caption));
+                    self.commit(now, prepared);
+                }
+                TurnOutput::Discard { reply } => {
+                    if let Some(prepared) = self.prepared.take_if(|p| p.id == reply) {
+                        prepared.discard(self.reporter.speculation());
                     }
-                    let transcript = self.transcript_at.take().filter(|_| speech_ended.is_some());
-                    self.reporter.begin(reply, &to, speech_ended, transcript, now);
-                    self.history.caller_said(&to);
-                    let conversation = self.conversation.clone();
-                    let messages = self.history.messages();
-                    self.speak(reply, to, Content::Answer { conversation, messages });
                 }
                 TurnOutput::Say { reply, line } => {
                     self.reporter.begin(reply, "", None, None, now);
@@ -346,18 +412,76 @@ impl Call {
         self.transcriptions.insert(utterance, task.abort_handle());
     }
 
+    /// The caller's words are answered: they enter the history and the report, and their caption
+    /// is returned where they were spoken.
+    fn begin_answer(
+        &mut self,
+        now: CallTime,
+        reply: ReplyId,
+        to: &str,
+        speech_ended: Option<CallTime>,
+    ) -> Option<Caption> {
+        self.reporter.tell(CallEvent::Caller { text: to.to_owned() });
+        let transcript = self.transcript_at.take().filter(|_| speech_ended.is_some());
+        self.reporter.begin(reply, to, speech_ended, transcript, now);
+        self.history.caller_said(to);
+        speech_ended.map(|_| self.caller_caption(to))
+    }
+
+    /// What the model is asked: the conversation as it stands.
+    fn answer_content(&mut self) -> Content {
+        self.stop_reading_ahead();
+        let conversation = self.conversation.clone();
+        Content::Answer { conversation, messages: self.history.messages() }
+    }
+
     fn speak(&mut self, id: ReplyId, to: String, content: Content) {
         self.playout.begin(id);
-        let task = replying::spawn(
+        let (_, wanted) = Preparation::new(true);
+        let task = self.spawn_reply(id, content, wanted);
+        let outcome = ReplyOutcome::Finished;
+        self.reply = Some(ActiveReply { id, task, to, outcome, complete: false });
+    }
+
+    fn prepare(&mut self, id: ReplyId, to: String) {
+        // As the model would be asked at the end of the turn; the history itself does not change.
+        self.history.caller_said(&to);
+        let content = self.answer_content();
+        self.history.retract_caller(&to);
+        let (commit, shared) = Preparation::new(false);
+        let task = self.spawn_reply(id, content, shared.clone());
+        let made = Vec::new();
+        self.prepared = Some(PreparedReply { id, to, task, commit, shared, made, rests: false });
+    }
+
+    /// The prepared reply becomes the reply; what was made of it is played.
+    fn commit(&mut self, now: CallTime, mut prepared: PreparedReply) {
+        let id = prepared.id;
+        self.reporter.speculation_committed();
+        self.playout.begin(id);
+        prepared.commit.send_replace(true);
+        self.reply = Some(ActiveReply {
+            id,
+            task: prepared.task.clone(),
+            to: std::mem::take(&mut prepared.to),
+            outcome: ReplyOutcome::Finished,
+            complete: false,
+        });
+        for event in std::mem::take(&mut prepared.made) {
+            self.reply_event(now, id, event);
+        }
+    }
+
+    fn spawn_reply(&self, id: ReplyId, content: Content, preparation: Preparation) -> AbortHandle {
+        replying::spawn(
             id,
             content,
+            preparation,
             self.agent_rate_hz,
             Arc::clone(&self.config),
             self.engines.clone(),
             self.outcomes.clone(),
-        );
-        let outcome = ReplyOutcome::Finished;
-        self.reply = Some(ActiveReply { id, task, to, outcome, complete: false });
+        )
     }
 
     fn stop(
@@ -380,6 +504,9 @@ impl Call {
             StopReason::Interrupted | StopReason::TimedOut | StopReason::Ending => {
                 self.history.agent_was_heard(&heard);
                 self.reporter.finish(id, &heard, true);
+                if why == StopReason::Interrupted {
+                    self.read_on();
+                }
             }
         }
     }
@@ -410,6 +537,7 @@ impl Drop for Call {
             task.abort();
         }
         let reply = self.reply.as_ref().map(|reply| &reply.task);
+        // A prepared reply ends its task by itself.
         for task in reply.into_iter().chain(&self.reading_ahead) {
             task.abort();
         }

@@ -9,9 +9,11 @@ mod listening;
 mod playout;
 mod replying;
 mod report;
+mod speculation;
 mod speech_gate;
 #[cfg(test)]
 mod tests;
 
-pub use driver::{CallSetup, run};
+pub use driver::{CallSetup, run, run_gated};
 pub use report::{CallEvent, CallReport, TurnReport, TurnTiming};
+pub use speculation::{SpeculationGate, SpeculationReport};

@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::driver::Outcome;
+use super::speculation::Preparation;
 use crate::config::Config;
 use crate::dialog::ClauseSplitter;
 use crate::engines::llm::{ChatMessage, Generated, Generation};
@@ -28,6 +29,8 @@ pub(crate) enum ReplyEvent {
     Audio(Vec<i16>),
     /// When each word of the clause starts, in samples.
     Words(Vec<(String, u64)>),
+    /// Prepared as far as it may be: it waits to be committed.
+    Waits,
     /// Nothing more comes.
     Done,
     /// Nothing more comes, and not for a good reason.
@@ -46,21 +49,27 @@ pub(crate) enum Content {
 /// Clauses that may wait for the voice: the model is faster than speech.
 const CLAUSES_AHEAD: usize = 16;
 
-/// Starts the task. Aborting it cancels the engines' work.
+/// Tokens that a prepared reply reads after its first clause and before it is committed.
+const PREPARED_TOKENS_AHEAD: u32 = 16;
+
+/// Starts the task. Aborting it cancels the engines' work. Unless `preparation` is committed it
+/// makes the first clause and waits.
 pub(crate) fn spawn(
     reply: ReplyId,
     content: Content,
+    preparation: Preparation,
     agent_rate_hz: u32,
     config: Arc<Config>,
     engines: Engines,
     outcomes: mpsc::Sender<Outcome>,
 ) -> AbortHandle {
-    let task = ReplyTask { reply, agent_rate_hz, config, engines, outcomes };
+    let task = ReplyTask { reply, preparation, agent_rate_hz, config, engines, outcomes };
     tokio::spawn(task.run(content)).abort_handle()
 }
 
 struct ReplyTask {
     reply: ReplyId,
+    preparation: Preparation,
     agent_rate_hz: u32,
     config: Arc<Config>,
     engines: Engines,
@@ -102,7 +111,15 @@ impl ReplyTask {
         let patience = Duration::from_millis(u64::from(llm.timeout_ms));
         let mut splitter = ClauseSplitter::default();
         let mut first = true;
+        let mut cut_one = false;
+        let mut ahead = 0;
         loop {
+            if cut_one && !self.preparation.is_committed() {
+                ahead += 1;
+                if ahead > PREPARED_TOKENS_AHEAD {
+                    self.preparation.commit().await;
+                }
+            }
             let next = timeout(patience, tokens.next()).await;
             let next =
                 next.map_err(|_| EngineError::TimedOut { engine: "llm", after: patience })?;
@@ -111,7 +128,9 @@ impl ReplyTask {
                     if std::mem::take(&mut first) {
                         self.report(ReplyEvent::FirstToken).await;
                     }
+                    self.preparation.count_token();
                     for clause in splitter.push(&text) {
+                        cut_one = true;
                         if clauses.send(clause).await.is_err() {
                             return Ok(()); // the voice says what went wrong
                         }
@@ -134,10 +153,18 @@ impl ReplyTask {
             if text.is_empty() {
                 continue;
             }
+            if said_anything {
+                self.preparation.commit().await;
+            }
             said_anything = true;
+            self.preparation.count_clause();
             self.speak_clause(text).await?;
+            if !self.preparation.is_committed() {
+                self.report(ReplyEvent::Waits).await;
+            }
         }
         if said_anything {
+            self.preparation.commit().await;
             Ok(())
         } else {
             let detail = "the reply had no words that can be spoken".to_owned();

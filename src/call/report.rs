@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use super::speculation::SpeculationReport;
 use crate::telemetry::metrics::{self, Stage};
 use crate::turn::{CallTime, EndReason, ReplyId, UnansweredReason};
 
@@ -23,7 +24,8 @@ pub struct TurnReport {
 }
 
 /// Where the time between the caller's last word and the agent's first went, in milliseconds.
-/// `None` where a stage did not run.
+/// `None` where a stage did not run. What was done ahead took none of it: a stage that was over
+/// when the turn was decided counts 0, so the stages still sum up to what the caller waited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct TurnTiming {
     /// End of speech → the turn was decided over.
@@ -83,6 +85,8 @@ pub struct CallReport {
     pub length_ms: u64,
     /// Exchanges in order; the agent's own lines have an empty caller.
     pub turns: Vec<TurnReport>,
+    /// What became of the work done ahead of the end of a turn.
+    pub speculation: SpeculationReport,
 }
 
 /// Turns kept in a report: an hour of quick talk.
@@ -95,6 +99,7 @@ pub(crate) struct Reporter {
     observer: Option<mpsc::Sender<CallEvent>>,
     turns: Vec<TurnReport>,
     open: Option<OpenTurn>,
+    speculation: SpeculationReport,
 }
 
 #[derive(Debug)]
@@ -117,7 +122,26 @@ struct Marks {
 
 impl Reporter {
     pub(crate) fn new(call_id: String, observer: Option<mpsc::Sender<CallEvent>>) -> Self {
-        Self { call_id, observer, turns: Vec::new(), open: None }
+        let speculation = SpeculationReport::default();
+        Self { call_id, observer, turns: Vec::new(), open: None, speculation }
+    }
+
+    pub(crate) fn speculation(&mut self) -> &mut SpeculationReport {
+        &mut self.speculation
+    }
+
+    pub(crate) fn speculation_committed(&mut self) {
+        self.speculation.committed += 1;
+        metrics::speculation("committed");
+    }
+
+    pub(crate) fn speculation_failed(&mut self) {
+        self.speculation.failed += 1;
+        metrics::speculation("failed");
+    }
+
+    pub(crate) fn transcript_dropped(&mut self) {
+        self.speculation.transcripts_dropped += 1;
     }
 
     /// An observer who does not keep up misses events; the call never waits for one.
@@ -217,6 +241,7 @@ impl Reporter {
             reason,
             length_ms: now.as_millis(),
             turns: std::mem::take(&mut self.turns),
+            speculation: self.speculation,
         }
     }
 }

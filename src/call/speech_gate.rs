@@ -32,8 +32,20 @@ enum State {
 /// What the gate has become sure of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SpeechEdge {
-    Started { at: CallTime },
-    Ended { at: CallTime },
+    Started {
+        at: CallTime,
+    },
+    /// Silence in speech: a breath or its end.
+    Paused {
+        at: CallTime,
+    },
+    /// It was a breath.
+    Resumed {
+        at: CallTime,
+    },
+    Ended {
+        at: CallTime,
+    },
 }
 
 /// How far the probability must fall below the threshold before speech may be over.
@@ -64,9 +76,14 @@ impl SpeechGate {
             State::Silence => (State::Silence, None),
             State::Rising { .. } if silent => (State::Silence, None),
             State::Rising { since } => self.rise(since, until),
-            State::Speech if silent => self.fall(from, until),
+            State::Speech if silent => {
+                let (state, edge) = self.fall(from, until);
+                (state, edge.or(Some(SpeechEdge::Paused { at: from })))
+            }
             State::Speech => (State::Speech, None),
-            State::Falling { .. } if voiced => (State::Speech, None),
+            State::Falling { .. } if voiced => {
+                (State::Speech, Some(SpeechEdge::Resumed { at: from }))
+            }
             State::Falling { since } => self.fall(since, until),
         };
         self.state = state;
@@ -127,19 +144,30 @@ mod tests {
         SpeechEdge::Started { at: CallTime::from_millis(32 * window) }
     }
 
+    fn paused(window: u64) -> SpeechEdge {
+        SpeechEdge::Paused { at: CallTime::from_millis(32 * window) }
+    }
+
+    fn resumed(window: u64) -> SpeechEdge {
+        SpeechEdge::Resumed { at: CallTime::from_millis(32 * window) }
+    }
+
     fn ended(window: u64) -> SpeechEdge {
         SpeechEdge::Ended { at: CallTime::from_millis(32 * window) }
     }
 
     #[test]
     fn speech_has_a_start_and_an_end_at_their_true_times() {
-        assert_eq!(edges("....######........."), [started(4), ended(10)]);
+        assert_eq!(edges("....######........."), [started(4), paused(10), ended(10)]);
     }
 
     #[test]
     fn a_click_is_no_speech_and_a_breath_is_no_end() {
         assert_eq!(edges("..##......#........"), []);
-        assert_eq!(edges("..####....####..........."), [started(2), ended(14)]);
+        assert_eq!(
+            edges("..####....####..........."),
+            [started(2), paused(6), resumed(10), paused(14), ended(14)]
+        );
     }
 
     #[test]

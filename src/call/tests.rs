@@ -6,7 +6,7 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 use tokio_util::sync::CancellationToken;
 
-use super::{CallReport, CallSetup, run};
+use super::{CallEvent, CallReport, CallSetup, SpeculationGate, SpeculationReport, run, run_gated};
 use crate::audio::{CALLER_RATE_HZ, rms};
 use crate::config::Config;
 use crate::engines::llm::ScriptedLlm;
@@ -200,4 +200,140 @@ async fn a_call_that_is_hung_up_from_outside_ends_at_once() {
     hang_up.cancel();
     let report = tokio::time::timeout(Duration::from_secs(2), call).await.unwrap().unwrap();
     assert_eq!(report.reason, EndReason::Stopped);
+}
+
+/// As [`call`], at the pace of people on a virtual clock: here the engines' delays take time.
+async fn paced_call(
+    config: Config,
+    turns: Vec<Vec<i16>>,
+    engines: Engines,
+) -> (CallReport, Vec<CallEvent>) {
+    let options = WavOptions { agent_rate_hz: 24_000, real_time: true, ..WavOptions::default() };
+    let (observer, mut observed) = tokio::sync::mpsc::channel(1_000);
+    let setup = CallSetup {
+        call_id: "test".into(),
+        config: Arc::new(config),
+        engines,
+        observer: Some(observer),
+        hang_up: CancellationToken::new(),
+    };
+    let report = run(Box::new(WavTransport::new(turns, options)), setup).await;
+    let mut events = Vec::new();
+    while let Ok(event) = observed.try_recv() {
+        events.push(event);
+    }
+    (report, events)
+}
+
+/// Engines that take their time: 100 ms to hear, 100 ms to think, 20 ms a word, 50 ms to speak.
+fn slow_engines(heard: &[&'static str]) -> Engines {
+    let ms = Duration::from_millis;
+    let llm = ScriptedLlm::new(|said| Ok(format!("You said: {said}.")), ms(100), ms(20));
+    let tts = ScriptedTts { first_audio: ms(50), ..ScriptedTts::default() };
+    engines(ScriptedStt::new(heard.to_vec(), ms(100)), llm, tts)
+}
+
+fn quiet_config() -> Config {
+    let mut config = Config::default();
+    config.agent.welcome.clear();
+    config
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prepared_reply_is_heard_as_soon_as_the_turn_is_over() {
+    let mut config = quiet_config();
+    let turns = || vec![speech(800, 0, 0)];
+    let (ahead, _) = paced_call(config.clone(), turns(), slow_engines(&["hello there"])).await;
+    config.turn.speculation = false;
+    config.turn.early_transcript_ms = 0;
+    let (plain, _) = paced_call(config, turns(), slow_engines(&["hello there"])).await;
+
+    let timing = ahead.turns[0].timing;
+    let waited = timing.e2e_latency.unwrap();
+    assert!(waited <= 540, "{timing:?}");
+    assert_eq!((timing.llm_ttft, timing.llm_ttfs, timing.tts_ttfb), (Some(0), Some(0), Some(0)));
+    assert_eq!((ahead.speculation.committed, ahead.speculation.discarded), (1, 0));
+    assert_eq!(ahead.turns[0].agent, "You said: hello there.");
+
+    let waited = plain.turns[0].timing.e2e_latency.unwrap();
+    assert!(waited >= 690, "{:?}", plain.turns[0].timing);
+    assert_eq!(plain.speculation, SpeculationReport::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_of_a_discarded_reply_is_heard_shown_or_remembered() {
+    let turns = vec![speech(800, 380, 900)];
+    let heard = ["I want to", "I want to cancel"];
+    let (report, events) = paced_call(quiet_config(), turns, slow_engines(&heard)).await;
+    check(
+        &report,
+        expect![[r#"
+            I want to cancel → You said: I want to cancel.
+            input_ended
+        "#]],
+    );
+    let said = report.speculation;
+    assert_eq!((said.committed, said.discarded, said.failed), (1, 1, 0), "{said:?}");
+    assert!(said.tokens_discarded > 0 && said.clauses_discarded <= 1, "{said:?}");
+    let shown: Vec<_> = events
+        .into_iter()
+        .filter_map(|event| match event {
+            CallEvent::Caller { text } | CallEvent::Agent { text } => Some(text),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(shown, ["I want to cancel", "You said: I want to cancel."]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prepared_reply_reads_only_a_little_ahead_of_the_commit() {
+    let ms = Duration::from_millis;
+    let story = "Once upon a time. ".repeat(100);
+    let llm = ScriptedLlm::new(move |_| Ok(story.clone()), ms(0), ms(0));
+    let stt = ScriptedStt::new(["tell me a story", "tell me a story now"], ms(0));
+    let (report, _) = paced_call(
+        quiet_config(),
+        vec![speech(800, 380, 800)],
+        engines(stt, llm, ScriptedTts::default()),
+    )
+    .await;
+    let said = report.speculation;
+    assert_eq!((said.discarded, said.clauses_discarded), (1, 1), "{said:?}");
+    assert!((5..40).contains(&said.tokens_discarded), "{said:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_load_nothing_is_prepared() {
+    let options = WavOptions { agent_rate_hz: 24_000, real_time: true, ..WavOptions::default() };
+    let gate = SpeculationGate::default();
+    gate.set(false);
+    let setup = CallSetup {
+        call_id: "test".into(),
+        config: Arc::new(quiet_config()),
+        engines: slow_engines(&["hello"]),
+        observer: None,
+        hang_up: CancellationToken::new(),
+    };
+    let transport = WavTransport::new(vec![speech(800, 0, 0)], options);
+    let report = run_gated(Box::new(transport), setup, gate).await;
+    assert_eq!(report.turns[0].agent, "You said: hello.");
+    assert_eq!(report.speculation, SpeculationReport::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prepared_reply_that_fails_is_tried_once_more_at_the_turns_end() {
+    let tries = std::sync::atomic::AtomicU32::new(0);
+    let llm = ScriptedLlm::new(
+        move |said| match tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => Err(EngineError::Failed { engine: "llm", detail: "as scripted".into() }),
+            _ => Ok(format!("You said: {said}.")),
+        },
+        Duration::ZERO,
+        Duration::ZERO,
+    );
+    let stt = ScriptedStt::new(["hello"], Duration::ZERO);
+    let engines = engines(stt, llm, ScriptedTts::default());
+    let (report, _) = paced_call(quiet_config(), vec![speech(800, 0, 0)], engines).await;
+    assert_eq!(report.turns[0].agent, "You said: hello.");
+    assert_eq!((report.speculation.failed, report.speculation.committed), (1, 0));
 }

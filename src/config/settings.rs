@@ -159,6 +159,12 @@ impl Default for AgentConfig {
 pub struct TurnConfig {
     /// Silence after speech, in milliseconds, that ends the caller's turn.
     pub endpointing_ms: u32,
+    /// Make the reply and its first words' audio while the end of the turn is still awaited: the
+    /// answer comes sooner, and work is thrown away when the caller goes on.
+    pub speculation: bool,
+    /// Pause in the caller's voice, in milliseconds, that already asks for its transcript; asked
+    /// again when the caller goes on. 0: wait until speech has ended (`vad.silence_ms_min`).
+    pub early_transcript_ms: u32,
     /// Speech over the agent, in milliseconds, that makes the agent stop; counted until the voice
     /// detector is sure that it ended (`vad.silence_ms_min` later).
     pub interruption_ms: u32,
@@ -169,7 +175,13 @@ pub struct TurnConfig {
 
 impl Default for TurnConfig {
     fn default() -> Self {
-        Self { endpointing_ms: 500, interruption_ms: 400, turn_ms_max: 30_000 }
+        Self {
+            endpointing_ms: 500,
+            speculation: true,
+            early_transcript_ms: 100,
+            interruption_ms: 400,
+            turn_ms_max: 30_000,
+        }
     }
 }
 

@@ -76,6 +76,7 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     c.within("agent.caller_wait_s", agent.caller_wait_s, 1, 3600);
 
     c.within("turn.endpointing_ms", turn.endpointing_ms, 50, 10_000);
+    c.within("turn.early_transcript_ms", turn.early_transcript_ms, 0, 5_000);
     c.within("turn.interruption_ms", turn.interruption_ms, 0, 10_000);
     c.within("turn.turn_ms_max", turn.turn_ms_max, 1000, 30_000);
 

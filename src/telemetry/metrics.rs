@@ -24,6 +24,13 @@ pub const CALLS_ENDED: &str = "sawt_calls_ended_total";
 pub const TURNS: &str = "sawt_turns_total";
 /// Histogram, seconds: the parts of a turn's latency, by `stage`; see [`Stage`].
 pub const TURN_SECONDS: &str = "sawt_turn_seconds";
+/// Counter: replies prepared before their turn was decided over, by `outcome` (committed, discarded,
+/// failed).
+pub const SPECULATIONS: &str = "sawt_speculation_replies_total";
+/// Counter: tokens of discarded replies, as far as they were read.
+pub const SPECULATION_TOKENS: &str = "sawt_speculation_tokens_discarded_total";
+/// Counter: clauses of discarded replies that had been given to the voice.
+pub const SPECULATION_CLAUSES: &str = "sawt_speculation_clauses_discarded_total";
 /// Counter: starts of an engine process after its first, by `engine`.
 pub const ENGINE_RESTARTS: &str = "sawt_engine_restarts_total";
 /// Gauge: 1 while an engine answers its probe, by `engine`.
@@ -105,6 +112,9 @@ fn describe() {
     describe_counter!(CALLS_ENDED, "Calls that ended, by reason");
     describe_counter!(TURNS, "Turns, by outcome");
     describe_histogram!(TURN_SECONDS, Unit::Seconds, "Parts of a turn's latency, by stage");
+    describe_counter!(SPECULATIONS, "Replies prepared before the end of their turn, by outcome");
+    describe_counter!(SPECULATION_TOKENS, "Tokens of discarded replies");
+    describe_counter!(SPECULATION_CLAUSES, "Clauses of discarded replies given to the voice");
     describe_counter!(ENGINE_RESTARTS, "Starts of an engine process after its first");
     describe_gauge!(ENGINE_READY, "1 while an engine answers its probe");
     describe_counter!(HTTP_ANSWERS, "HTTP answers, by route and status");
@@ -135,6 +145,17 @@ pub fn turn(outcome: &'static str) {
 /// One part of a turn's latency.
 pub fn turn_stage(stage: Stage, took: Duration) {
     histogram!(TURN_SECONDS, "stage" => stage.as_str()).record(took.as_secs_f64());
+}
+
+/// What became of a prepared reply; `outcome` is one of a few fixed words.
+pub fn speculation(outcome: &'static str) {
+    counter!(SPECULATIONS, "outcome" => outcome).increment(1);
+}
+
+/// What was thrown away with one.
+pub fn speculation_discarded(tokens: u64, clauses: u64) {
+    counter!(SPECULATION_TOKENS).increment(tokens);
+    counter!(SPECULATION_CLAUSES).increment(clauses);
 }
 
 /// An engine process was started again.

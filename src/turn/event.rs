@@ -32,6 +32,16 @@ pub enum TurnInput {
         /// where in the call the speech began
         at: CallTime,
     },
+    /// The caller's voice paused at `at`, a moment ago: a breath, a consonant, or the end.
+    SpeechPaused {
+        /// where in the call the voice paused
+        at: CallTime,
+    },
+    /// It was a breath: the voice went on at `at`.
+    SpeechResumed {
+        /// where in the call the voice went on
+        at: CallTime,
+    },
     /// The voice detector is sure that speech ended at `at`, a little while ago.
     SpeechEnded {
         /// where in the call the speech ended
@@ -107,6 +117,28 @@ pub enum TurnOutput {
         to: String,
         /// when the caller's last word ended, for the stopwatch
         speech_ended: Option<CallTime>,
+    },
+    /// Make this reply ahead, for the turn is probably over: the answer's start and the audio of
+    /// its first clause. Nothing of it is heard, shown or remembered before
+    /// [`TurnOutput::Commit`]. Answered only when it fails, by [`TurnInput::ReplyEnded`].
+    Prepare {
+        /// name of the reply
+        reply: ReplyId,
+        /// the caller's words
+        to: String,
+    },
+    /// The turn is over, and the prepared reply answers it: from here on it is a
+    /// [`TurnOutput::Reply`] like any other.
+    Commit {
+        /// which
+        reply: ReplyId,
+        /// when the caller's last word ended, for the stopwatch
+        speech_ended: Option<CallTime>,
+    },
+    /// The prepared reply answers what is no longer all: throw it away. Not answered.
+    Discard {
+        /// which
+        reply: ReplyId,
     },
     /// Speak a fixed line. Answered like a reply.
     Say {

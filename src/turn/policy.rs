@@ -9,6 +9,11 @@ use crate::config::Config;
 pub struct TurnPolicy {
     /// Silence after speech that ends the caller's turn.
     pub endpointing: Duration,
+    /// A pause that asks for a transcript before the voice detector is sure that speech ended;
+    /// `None` waits for that.
+    pub early_transcript: Option<Duration>,
+    /// Prepare the reply while the end of the turn is still awaited.
+    pub speculation: bool,
     /// Speech over the agent that stops it; shorter speech is ignored.
     pub interruption_min: Duration,
     /// Longest piece of speech that is transcribed in one go.
@@ -47,6 +52,8 @@ impl From<&Config> for TurnPolicy {
         let s = |n: u32| Duration::from_secs(u64::from(n));
         Self {
             endpointing: ms(config.turn.endpointing_ms),
+            early_transcript: Some(ms(config.turn.early_transcript_ms)).filter(|d| !d.is_zero()),
+            speculation: config.turn.speculation,
             interruption_min: ms(config.turn.interruption_ms),
             utterance_max: ms(config.turn.turn_ms_max.clamp(1_000, 29_000)),
             utterances_max: 8,

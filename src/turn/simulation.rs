@@ -22,6 +22,9 @@ struct World {
     transcripts: BTreeMap<UtteranceId, bool>,
     reply: Option<ReplyId>,
     audible: Option<ReplyId>,
+    /// Made ahead; heard by nobody, answers nothing yet.
+    prepared: Option<(ReplyId, String)>,
+    committed: u64,
     answered_or_explained: BTreeSet<UtteranceId>,
     outcomes: BTreeMap<UtteranceId, TranscriptOutcome>,
     ended: Option<EndReason>,
@@ -54,14 +57,11 @@ fn plan_caller(world: &mut World, rng: &mut StdRng) {
                     3 => ms(rng, 20_000..200_000), // never stops
                     _ => ms(rng, 300..6_000),
                 };
-                world.at(now, TurnInput::SpeechStarted { at: now - Duration::from_millis(20) });
-                now = now + length;
-                world.at(now, TurnInput::SpeechEnded { at: now - Duration::from_millis(20) });
+                now = plan_speech(world, rng, now, length);
                 if rng.random_bool(0.3) {
                     now = now + ms(rng, 20..400); // a pause in mid-sentence
-                    world.at(now, TurnInput::SpeechStarted { at: now });
-                    now = now + ms(rng, 100..3_000);
-                    world.at(now, TurnInput::SpeechEnded { at: now });
+                    let length = ms(rng, 100..3_000);
+                    now = plan_speech(world, rng, now, length);
                 }
             }
         }
@@ -72,6 +72,30 @@ fn plan_caller(world: &mut World, rng: &mut StdRng) {
         _ => return, // stays until the agent ends it
     };
     world.at(now + ms(rng, 0..4_000), TurnInput::HangUp(end));
+}
+
+/// Speech with its breaths, as the voice detector reports it. Returns when it has ended.
+fn plan_speech(world: &mut World, rng: &mut StdRng, from: CallTime, length: Duration) -> CallTime {
+    let sure = |at: CallTime, after: u64| at + Duration::from_millis(after);
+    world.at(sure(from, 100), TurnInput::SpeechStarted { at: from });
+    let until = sure(from, 120).max(from + length);
+    let mut now = sure(from, 100);
+    for _ in 0..rng.random_range(0..4) {
+        let (pause, breath) = (now + ms(rng, 1..3_000), ms(rng, 30..190));
+        if pause + breath >= until {
+            break;
+        }
+        world.at(sure(pause, 32), TurnInput::SpeechPaused { at: pause });
+        now = pause + breath;
+        world.at(sure(now, 32), TurnInput::SpeechResumed { at: now });
+    }
+    let end = until.max(sure(now, 33));
+    // A track that is muted ends speech without a pause before.
+    if rng.random_bool(0.9) {
+        world.at(sure(end, 32), TurnInput::SpeechPaused { at: end });
+    }
+    world.at(sure(end, 200), TurnInput::SpeechEnded { at: end });
+    sure(end, 200)
 }
 
 /// What the engines do with one output: answer soon, late, twice, wrongly or never.
@@ -101,11 +125,29 @@ fn react(world: &mut World, rng: &mut StdRng, now: CallTime, output: TurnOutput)
             assert!(world.transcripts.remove(&utterance).is_some(), "dropped what was asked");
         }
         TurnOutput::Reply { reply, to, .. } => {
-            assert!(!to.trim().is_empty(), "a reply to nothing");
-            for word in to.split(' ').filter_map(|w| w.strip_prefix("words-u")) {
-                world.answered_or_explained.insert(UtteranceId(word.parse().unwrap()));
-            }
+            answers(world, &to);
             begin_reply(world, rng, now, reply);
+        }
+        TurnOutput::Prepare { reply, to } => {
+            assert!(!to.trim().is_empty(), "a preparation for nothing");
+            assert_eq!(world.reply, None, "prepared while the agent is heard");
+            assert_eq!(world.prepared, None, "one at a time");
+            if rng.random_bool(0.2) {
+                let outcome = ReplyOutcome::Failed;
+                world.at(now + ms(rng, 1..2_000), TurnInput::ReplyEnded { reply, outcome });
+            }
+            world.prepared = Some((reply, to));
+        }
+        TurnOutput::Commit { reply, .. } => {
+            let (prepared, to) = world.prepared.take().expect("committed what was prepared");
+            assert_eq!(prepared, reply, "committed what was prepared");
+            world.committed += 1;
+            answers(world, &to);
+            begin_reply(world, rng, now, reply);
+        }
+        TurnOutput::Discard { reply } => {
+            let (prepared, _) = world.prepared.take().expect("discarded what was prepared");
+            assert_eq!(prepared, reply, "discarded what was prepared");
         }
         TurnOutput::Say { reply, .. } => begin_reply(world, rng, now, reply),
         TurnOutput::Stop { reply, .. } => {
@@ -122,8 +164,16 @@ fn react(world: &mut World, rng: &mut StdRng, now: CallTime, output: TurnOutput)
     }
 }
 
+fn answers(world: &mut World, to: &str) {
+    assert!(!to.trim().is_empty(), "a reply to nothing");
+    for word in to.split(' ').filter_map(|w| w.strip_prefix("words-u")) {
+        world.answered_or_explained.insert(UtteranceId(word.parse().unwrap()));
+    }
+}
+
 fn begin_reply(world: &mut World, rng: &mut StdRng, now: CallTime, reply: ReplyId) {
     assert_eq!(world.reply, None, "never two replies at once");
+    assert_eq!(world.prepared, None, "nothing waits behind a reply");
     world.reply = Some(reply);
     if rng.random_bool(0.03) {
         return; // the engine never answers
@@ -144,6 +194,9 @@ fn simulate(seed: u64) -> World {
         call_max: ms(&mut rng, 5_000..600_000),
         endpointing: ms(&mut rng, 0..1_500),
         interruption_min: ms(&mut rng, 0..800),
+        early_transcript: rng.random_bool(0.7).then(|| ms(&mut rng, 0..300)),
+        speculation: rng.random_bool(0.8),
+        utterance_max: ms(&mut rng, 3_000..29_000),
         welcome: rng.random_bool(0.8),
         goodbye: rng.random_bool(0.8),
         apology: rng.random_bool(0.8),
@@ -164,6 +217,11 @@ fn simulate(seed: u64) -> World {
                     TurnInput::ReplyAudible { reply } if world.reply == Some(*reply) => {
                         world.audible = Some(*reply);
                     }
+                    TurnInput::ReplyEnded { reply, .. }
+                        if world.prepared.as_ref().is_some_and(|(id, _)| id == reply) =>
+                    {
+                        world.prepared = None;
+                    }
                     TurnInput::ReplyEnded { reply, .. } if world.reply == Some(*reply) => {
                         world.reply = None;
                         world.audible = None;
@@ -178,6 +236,9 @@ fn simulate(seed: u64) -> World {
                 machine.handle_timeout(now);
             }
             _ => break,
+        }
+        if rng.random_bool(0.02) {
+            machine.allow_speculation(rng.random_bool(0.5));
         }
         let mut asked = 0;
         while let Some(output) = machine.poll_output() {
@@ -201,11 +262,13 @@ fn invariants_hold_over_random_calls() {
         Some(seed) => seed..seed + 1,
         None => 0..calls,
     };
-    let mut outputs = 0;
+    let (mut outputs, mut committed) = (0, 0);
     for seed in seeds {
         let world = std::panic::catch_unwind(|| simulate(seed))
             .unwrap_or_else(|_| panic!("seed {seed} failed; replay it with SAWT_SIM_SEED={seed}"));
         assert!(world.ended.is_some(), "seed {seed}: every call ends");
+        assert_eq!(world.prepared, None, "seed {seed}: nothing is prepared after the end");
+        committed += world.committed;
         assert_eq!(world.reply, None, "seed {seed}: nothing speaks after the end");
         outputs += world.outputs;
         // Words that were heard and not dropped are answered, explained, or cut by the end.
@@ -214,5 +277,6 @@ fn invariants_hold_over_random_calls() {
             assert!(settled, "seed {seed}: {utterance} got no reply and no reason");
         }
     }
+    assert!(committed > 100 || std::env::var("SAWT_SIM_SEED").is_ok(), "speculation did work");
     assert!(outputs > 1_000 || std::env::var("SAWT_SIM_SEED").is_ok(), "the callers did speak");
 }

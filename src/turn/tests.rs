@@ -53,6 +53,12 @@ fn parse(now: CallTime, what: &str) -> TurnInput {
     match what.split(' ').collect::<Vec<_>>().as_slice() {
         ["ready"] => TurnInput::CallerReady,
         ["caller", "starts"] => TurnInput::SpeechStarted { at: now },
+        ["caller", "pauses"] => TurnInput::SpeechPaused { at: now },
+        ["caller", "resumes"] => TurnInput::SpeechResumed { at: now },
+        // As after a pause: sure now, over since then.
+        ["caller", "stopped", at] => TurnInput::SpeechEnded {
+            at: CallTime::from_millis(at.trim_end_matches("ms").parse().unwrap()),
+        },
         ["caller", "stops"] => TurnInput::SpeechEnded { at: now },
         ["caller", "writes", words @ ..] => TurnInput::CallerText(words.join(" ")),
         ["stt", utterance, "failed"] => TurnInput::Transcript {
@@ -83,6 +89,9 @@ fn drain(machine: &mut TurnMachine, now: CallTime, trace: &mut String) {
             }
             TurnOutput::DropTranscript { utterance } => format!("drop {utterance}"),
             TurnOutput::Reply { reply, to, .. } => format!("reply {reply}: {to}"),
+            TurnOutput::Prepare { reply, to } => format!("prepare {reply}: {to}"),
+            TurnOutput::Commit { reply, .. } => format!("commit {reply}"),
+            TurnOutput::Discard { reply } => format!("discard {reply}"),
             TurnOutput::Say { reply, line } => format!("say {reply} {line:?}"),
             TurnOutput::Stop { reply, why } => format!("stop {reply} {why:?}"),
             TurnOutput::Unanswered { utterance, why } => match utterance {
@@ -114,8 +123,9 @@ fn a_turn_is_answered_after_the_silence() {
             50ms speaking
             900ms listening
             3000ms transcribe u1 2000ms..3000ms
+            3200ms prepare r2: what time is it
             3500ms thinking
-            3500ms reply r2: what time is it
+            3500ms commit r2
             3600ms speaking
             4200ms listening
         "#]],
@@ -155,16 +165,19 @@ fn a_caller_who_pauses_and_goes_on_is_heard_to_the_end() {
         3100ms caller stops
         3150ms stt u1 too late      # dropped: not asked any more
         3300ms stt u2 i want to cancel my order
-        4000ms r2 audible
+        4000ms r3 audible
         ",
         expect![[r#"
             0ms say r1 Welcome
             10ms listening
             1800ms transcribe u1 1000ms..1800ms
+            2000ms prepare r2: i want to
             2200ms drop u1
+            2200ms discard r2
             3100ms transcribe u2 1000ms..3100ms
+            3300ms prepare r3: i want to cancel my order
             3600ms thinking
-            3600ms reply r2: i want to cancel my order
+            3600ms commit r3
             4000ms speaking
         "#]],
     );
@@ -189,13 +202,15 @@ fn a_caller_who_goes_on_while_the_agent_thinks_gets_one_answer_to_all_of_it() {
             0ms say r1 Welcome
             10ms listening
             1800ms transcribe u1 1000ms..1800ms
+            2000ms prepare r2: i want to
             2300ms thinking
-            2300ms reply r2: i want to
+            2300ms commit r2
             2800ms stop r2 CallerWentOn
             2800ms listening
             3600ms transcribe u2 2400ms..3600ms
+            3700ms prepare r3: i want to cancel my order
             4100ms thinking
-            4100ms reply r3: i want to cancel my order
+            4100ms commit r3
             4300ms speaking
         "#]],
     );
@@ -217,6 +232,7 @@ fn speech_over_the_agent_stops_it_and_is_the_next_turn() {
             1400ms stop r1 Interrupted
             1400ms listening
             2000ms transcribe u1 1000ms..2000ms
+            2100ms prepare r2: wait please
         "#]],
     );
 }
@@ -279,14 +295,16 @@ fn a_noise_that_stopped_an_unheard_answer_brings_it_back() {
             0ms say r1 Welcome
             10ms listening
             1800ms transcribe u1 1000ms..1800ms
+            1900ms prepare r2: what is your name
             2300ms thinking
-            2300ms reply r2: what is your name
+            2300ms commit r2
             2800ms stop r2 CallerWentOn
             2800ms listening
             3000ms transcribe u2 2400ms..3000ms
+            3100ms prepare r3: what is your name
             3500ms unanswered u2 NoWords
             3500ms thinking
-            3500ms reply r3: what is your name
+            3500ms commit r3
             3600ms speaking
         "#]],
     );
@@ -466,8 +484,9 @@ fn a_long_speech_is_transcribed_in_pieces_and_answered_as_one() {
             10ms listening
             30000ms transcribe u1 1000ms..30000ms
             40000ms transcribe u2 30000ms..40000ms
+            40100ms prepare r2: first part second part
             40500ms thinking
-            40500ms reply r2: first part second part
+            40500ms commit r2
             41000ms speaking
         "#]],
     );
@@ -490,4 +509,172 @@ fn what_is_written_over_the_agent_interrupts_it() {
             500ms reply r2: hello there
         "#]],
     );
+}
+
+#[test]
+fn a_pause_asks_for_the_words_and_a_breath_takes_the_question_back() {
+    check(
+        "
+        0ms    ready
+        10ms   r1 finished
+        1000ms caller starts
+        1500ms caller pauses
+        1560ms caller resumes       # too short to ask anything
+        1800ms caller pauses
+        1950ms caller resumes       # a breath: u1 was in vain
+        2600ms caller pauses        # now a longer pause is wanted
+        2760ms stt u2 i want to cancel
+        2800ms caller stopped 2600ms
+        3150ms r2 audible
+        ",
+        expect![[r#"
+            0ms say r1 Welcome
+            10ms listening
+            1900ms transcribe u1 1000ms..1800ms
+            1950ms drop u1
+            2750ms transcribe u2 1000ms..2600ms
+            2760ms prepare r2: i want to cancel
+            3100ms thinking
+            3100ms commit r2
+            3150ms speaking
+        "#]],
+    );
+}
+
+#[test]
+fn a_prepared_reply_that_fails_is_asked_for_once_more() {
+    check(
+        "
+        0ms    ready
+        10ms   r1 finished
+        1000ms caller starts
+        1800ms caller stops
+        1900ms stt u1 hello
+        2100ms r2 failed
+        2400ms r3 audible
+        ",
+        expect![[r#"
+            0ms say r1 Welcome
+            10ms listening
+            1800ms transcribe u1 1000ms..1800ms
+            1900ms prepare r2: hello
+            2300ms thinking
+            2300ms reply r3: hello
+            2400ms speaking
+        "#]],
+    );
+}
+
+#[test]
+fn words_written_meanwhile_change_the_prepared_reply() {
+    check(
+        "
+        0ms    ready
+        10ms   r1 finished
+        1000ms caller starts
+        1800ms caller stops
+        1900ms stt u1 my number is
+        2000ms caller writes 4711
+        2500ms r3 audible
+        ",
+        expect![[r#"
+            0ms say r1 Welcome
+            10ms listening
+            1800ms transcribe u1 1000ms..1800ms
+            1900ms prepare r2: my number is
+            2000ms discard r2
+            2000ms prepare r3: 4711 my number is
+            2300ms thinking
+            2300ms commit r3
+            2500ms speaking
+        "#]],
+    );
+}
+
+#[test]
+fn a_caller_who_leaves_takes_the_prepared_reply_along() {
+    check(
+        "
+        0ms    ready
+        10ms   r1 finished
+        1000ms caller starts
+        1800ms caller stops
+        1900ms stt u1 bye
+        2000ms hang up
+        ",
+        expect![[r#"
+            0ms say r1 Welcome
+            10ms listening
+            1800ms transcribe u1 1000ms..1800ms
+            1900ms prepare r2: bye
+            2000ms discard r2
+            2000ms unanswered u1 CallEnded
+            2000ms end CallerLeft
+        "#]],
+    );
+}
+
+#[test]
+fn without_speculation_nothing_is_asked_ahead() {
+    let patient = TurnPolicy { speculation: false, early_transcript: None, ..policy() };
+    expect![[r#"
+        0ms say r1 Welcome
+        10ms listening
+        2000ms transcribe u1 1000ms..1800ms
+        2300ms thinking
+        2300ms reply r2: hello
+        2600ms speaking
+    "#]]
+    .assert_eq(&run(
+        patient,
+        "
+        0ms    ready
+        10ms   r1 finished
+        1000ms caller starts
+        1800ms caller pauses
+        2000ms caller stopped 1800ms
+        2100ms stt u1 hello
+        2600ms r2 audible
+        ",
+    ));
+}
+
+#[test]
+fn a_caller_who_never_stops_is_answered_and_does_not_interrupt_the_answer() {
+    let short = TurnPolicy { utterance_max: Duration::from_secs(5), utterances_max: 2, ..policy() };
+    expect![[r#"
+        0ms say r1 Welcome
+        10ms listening
+        6000ms transcribe u1 1000ms..6000ms
+        11000ms transcribe u2 6000ms..11000ms
+        11300ms thinking
+        11300ms reply r2: so i went there and then i came back
+        11500ms speaking
+        14000ms listening
+        14600ms transcribe u3 11000ms..14500ms
+        14900ms prepare r3: and that was it
+        15000ms thinking
+        15000ms commit r3
+        15400ms speaking
+    "#]]
+    .assert_eq(&run(
+        short,
+        "
+        0ms     ready
+        10ms    r1 finished
+        1000ms  caller starts
+        6200ms  stt u1 so i went there
+        9000ms  caller pauses
+        9080ms  caller resumes      # a breath changes nothing
+        11200ms caller pauses
+        11250ms caller resumes
+        11300ms stt u2 and then i came back
+        11500ms r2 audible
+        14000ms r2 finished
+        14500ms caller pauses
+        14700ms caller stopped 14500ms
+        14900ms stt u3 and that was it
+        15400ms r3 audible
+        ",
+    ));
 }
