@@ -14,7 +14,7 @@
 //! Around the call: [`supervisor`] keeps the engine processes alive, [`models`] the weights,
 //! [`http`] serves the page and the API, [`policy`] decides what may leave the machine,
 //! [`telemetry`] counts and logs, [`config`] reads the operator's wishes, [`doctor`] says what this
-//! machine lacks, [`caller`] calls the agent for tests and benchmarks, [`cli`] is the command line.
+//! machine lacks, [`caller`] calls the agent for tests and for [`bench`], which measures, [`cli`] is the command line.
 
 pub mod cli;
 pub mod config;
@@ -28,6 +28,7 @@ pub mod transport;
 pub mod turn;
 pub mod worker;
 
+pub mod bench;
 pub mod caller;
 pub mod doctor;
 pub mod http;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // printing is what a command line is for
 
+pub mod bench;
 pub mod call;
 pub mod chat;
 pub mod config;
@@ -51,6 +52,8 @@ pub enum Command {
     Chat(chat::Args),
     /// Fetch, import, check and remove models
     Models(models::Args),
+    /// Measure this machine with these models
+    Bench(bench::Args),
     /// Check that this machine can run Sawt
     Doctor(doctor::Args),
     /// Check and show the configuration
@@ -88,6 +91,7 @@ pub async fn run_command(command: Command, config: Config) -> anyhow::Result<()>
         Command::Transcribe(args) => transcribe::run(args, config).await,
         Command::Chat(args) => chat::run(args, config).await,
         Command::Models(args) => models::run(args, config).await,
+        Command::Bench(args) => bench::run(args, config).await,
         Command::Doctor(args) => doctor::run(args, config).await,
         Command::Config(args) => config::run(&args, &Sources::default()),
     }

@@ -27,7 +27,7 @@ const CHAT_TOPIC: &str = "lk.chat";
 
 /// How much the library holds of the agent's audio. More than [`LEAD_MS`], so that a push within
 /// the lead never waits, and little enough that a lost `clear` costs a fifth of a second.
-const QUEUE_MS: u32 = 200;
+pub const QUEUE_MS: u32 = 200;
 
 /// Three frames: a wake-up that is two frames late is not heard. After an interruption the
 /// library drops what it holds, and the caller hears silence 50 to 65 ms later (measured), no

@@ -71,6 +71,7 @@ impl Running {
             max_tokens,
             sampling: Sampling { temperature: 0.0, top_p: 0.0, seed: 0 },
             stops: stops.iter().map(ToString::to_string).collect(),
+            forgotten: 0,
             events,
             received_at: now(),
             permit: None,

@@ -1,0 +1,167 @@
+//! `sawt bench`: measure this machine with these models.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+
+use super::progress::Waiting;
+use super::say;
+use crate::audio;
+use crate::bench::{self, Report};
+use crate::config::Config;
+
+/// Measure this machine with these models: how soon, how much, at what cost.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Wall times are only as good as the machine is quiet: the load at the start is part of \
+every report.
+
+Examples:
+  sawt bench turn --html turn.html        # whole calls through a livekit-server of its own
+  sawt bench turn --barge-in-after-ms 800 # how soon the agent falls silent
+  sawt bench stt calls/*.wav --compare whisper-small
+  sawt bench llm --set llm.model=smollm2-135m-instruct
+  sawt bench tts --json tts.json
+  sawt bench transport"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+    /// Write every number here, as JSON
+    #[arg(long, global = true, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write a page with a table and plots here; it loads nothing
+    #[arg(long, global = true, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Whole calls: from the caller's last sound to the agent's first, taken from the audio
+    Turn {
+        /// WAV files to say, of any rate [default: twelve questions, spoken by the voice]
+        #[arg(value_name = "WAV")]
+        say: Vec<PathBuf>,
+        /// Calls, one after another
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        calls: u16,
+        /// Interrupt each answer this long after it began
+        #[arg(long, value_name = "MS")]
+        barge_in_after_ms: Option<u64>,
+        /// Setting for the agent that is measured, KEY=VALUE; may be repeated
+        #[arg(long = "agent-set", value_name = "KEY=VALUE")]
+        settings: Vec<String>,
+    },
+    /// Speech to text: when the words are there, and what they cost
+    Stt {
+        /// WAV files of up to 29 s [default: three questions, spoken by the voice]
+        #[arg(value_name = "WAV")]
+        files: Vec<PathBuf>,
+        /// Another installed model on the same clips, in turns; may be repeated
+        #[arg(long, value_name = "MODEL")]
+        compare: Vec<String>,
+        /// Times that each clip is transcribed
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+        passes: u16,
+    },
+    /// Language model: the first word of an answer while the conversation grows
+    Llm {
+        /// Turns of a conversation
+        #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        turns: u16,
+        /// Conversations, one after another
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+        passes: u16,
+    },
+    /// Voice: its first sound, for short and long sentences
+    Tts {
+        /// Times that each sentence is spoken
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+        passes: u16,
+    },
+    /// Voice detector: callers that one core can hear
+    Vad {
+        /// Times that half a minute is heard
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+        passes: u16,
+    },
+    /// The way of sound through LiveKit, one way, on one clock
+    Transport {
+        /// Clicks, half a second apart
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+        clicks: u16,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What went wrong, and what to do next.
+pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
+    // Before minutes of work: a file that can not be written is no place for its result.
+    for file in [&args.json, &args.html].into_iter().flatten() {
+        std::fs::write(file, "").with_context(|| format!("can not write {}", file.display()))?;
+    }
+    let waiting = Waiting::start("Measuring");
+    let (report, unanswered) = measure(args.what, &config).await?;
+    waiting.done();
+    print!("{}", report.table());
+    if let Some(file) = &args.json {
+        std::fs::write(file, serde_json::to_string_pretty(&report)?)?;
+    }
+    if let Some(file) = &args.html {
+        std::fs::write(file, bench::page(&report)?)?;
+    }
+    ensure!(unanswered == 0, "{unanswered} turns got no spoken answer; try `sawt dev --call`");
+    Ok(())
+}
+
+async fn measure(what: What, config: &Config) -> anyhow::Result<(Report, usize)> {
+    let report = match what {
+        What::Turn { say, calls, barge_in_after_ms, settings } => {
+            let folder = tempfile::tempdir()?;
+            let say = if say.is_empty() {
+                speak(&bench::calls::QUESTIONS, folder.path(), config).await?
+            } else {
+                say
+            };
+            let plan = bench::calls::Plan {
+                say,
+                calls: usize::from(calls),
+                barge_in_after: barge_in_after_ms.map(Duration::from_millis),
+                settings,
+                program: std::env::current_exe().context("can not find our own program")?,
+            };
+            return bench::calls::run(config, &plan).await;
+        }
+        What::Stt { files, compare, passes } => {
+            let folder = tempfile::tempdir()?;
+            let files = if files.is_empty() {
+                speak(&bench::calls::QUESTIONS[..3], folder.path(), config).await?
+            } else {
+                files
+            };
+            bench::stt::run(config, &files, &compare, usize::from(passes)).await?
+        }
+        What::Llm { turns, passes } => {
+            bench::llm::run(config, usize::from(turns), usize::from(passes)).await?
+        }
+        What::Tts { passes } => bench::tts::run(config, usize::from(passes)).await?,
+        What::Vad { passes } => bench::vad::run(config, usize::from(passes))?,
+        What::Transport { clicks } => bench::transport::run(config, usize::from(clicks)).await?,
+    };
+    Ok((report, 0))
+}
+
+/// `texts` as the configured voice says them, in files of `folder`.
+async fn speak(texts: &[&str], folder: &Path, config: &Config) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for (n, text) in texts.iter().enumerate() {
+        let file = folder.join(format!("q{:02}.wav", n + 1));
+        let pcm = say::speak(text, config).await?;
+        audio::wav::write(&file, config.tts.output_sample_rate_hz, &[&pcm])?;
+        files.push(file);
+    }
+    Ok(files)
+}
