@@ -91,19 +91,19 @@ apt_install() {
     || fail "apt-get could not install: ${missing[*]}" "install them by hand, then run this script again"
 }
 
-# A C++ compiler and cmake build whisper.cpp and llama.cpp, libclang reads their headers; ALSA is for the microphone of
+# A C++ compiler and cmake build whisper.cpp, llama.cpp and CTranslate2, which takes oneDNN (libdnnl) from the system; libclang reads their headers; ALSA is for the microphone of
 # `sawt console`; espeak-ng (GPL-3, a separate program part: see NOTICE.md) is loaded by sawt-tts when it runs.
 ensure_system_packages() {
   if ! have apt-get; then
     local tool
     for tool in cc c++ cmake pkg-config clang curl git python3; do
       have "$tool" || fail "$tool is missing and this is not Debian or Ubuntu" \
-        "install a C++ compiler, cmake, pkg-config, clang with libclang, ALSA headers, espeak-ng, curl, git and Python 3 with pip, then run this script again"
+        "install a C++ compiler, cmake, pkg-config, clang with libclang, oneDNN, ALSA headers, espeak-ng, curl, git and Python 3 with pip, then run this script again"
     done
     return 0
   fi
   local packages=(build-essential cmake pkg-config clang libclang-dev libasound2-dev libespeak-ng1 espeak-ng-data
-    libgomp1 ca-certificates)
+    libgomp1 libdnnl-dev ca-certificates)
   have curl || packages+=(curl)
   have git || packages+=(git)
   # A Python that did not come from Debian brings its own pip and venv.

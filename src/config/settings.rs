@@ -205,11 +205,18 @@ impl Default for VadConfig {
     }
 }
 
+/// The words of `stt.backend`.
+pub(super) const STT_BACKENDS: [&str; 3] = ["auto", "ctranslate2", "whisper.cpp"];
+
 /// `[stt]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SttConfig {
-    /// Model from the manifest, or a path to a ggml Whisper file.
+    /// What runs the model: "ctranslate2", "whisper.cpp", or "auto": ctranslate2, which is several
+    /// times cheaper on a processor, where the model is installed in its form, else whisper.cpp.
+    pub backend: String,
+    /// Model from the manifest or as imported (its form for ctranslate2 is found by the ending -ct2),
+    /// or a path to a ggml Whisper file or to the model.bin of a CTranslate2 folder.
     pub model: String,
     /// Compute threads; 0: chosen from the machine's cores.
     pub threads: u32,
@@ -221,7 +228,13 @@ pub struct SttConfig {
 
 impl Default for SttConfig {
     fn default() -> Self {
-        Self { model: "whisper-base".into(), threads: 0, prompt: String::new(), timeout_ms: 15_000 }
+        Self {
+            backend: "auto".into(),
+            model: "whisper-base".into(),
+            threads: 0,
+            prompt: String::new(),
+            timeout_ms: 15_000,
+        }
     }
 }
 
@@ -312,7 +325,7 @@ pub struct ModelsConfig {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EnginesConfig {
-    /// Folder of the programs sawt-stt, sawt-llm, sawt-tts. Default: beside `sawt`.
+    /// Folder of the programs sawt-stt-ct2, sawt-stt, sawt-llm, sawt-tts. Default: beside `sawt`.
     pub dir: Option<PathBuf>,
     /// Folder for the engines' sockets. Default: one per run under the system's runtime folder.
     pub socket_dir: Option<PathBuf>,

@@ -90,6 +90,12 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
         "stt.prompt",
         format!("{prompt_chars} characters; Whisper takes 200, so keep the rarest names"),
     );
+    let backends = super::settings::STT_BACKENDS;
+    c.that(
+        backends.contains(&stt.backend.as_str()),
+        "stt.backend",
+        format!("{:?} is none of {backends:?}", stt.backend),
+    );
     c.within("stt.threads", stt.threads, 0, 256);
     c.within("stt.timeout_ms", stt.timeout_ms, 100, 600_000);
 

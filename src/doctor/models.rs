@@ -3,12 +3,14 @@
 use super::Finding;
 use crate::config::{Config, TtsConfig};
 use crate::models::Store;
+use crate::supervisor::{stt_choice, stt_wanted};
 
 const ESPEAK: &str = "espeak-";
 
 pub(super) fn check(config: &Config) -> Vec<Finding> {
     let store = Store::open(config.models.dir.clone());
-    let mut names: Vec<&str> = vec![&config.stt.model, &config.llm.model];
+    let stt = stt(config, &store);
+    let mut names: Vec<&str> = vec![&stt, &config.llm.model];
     if config.vad.enabled {
         names.push("silero-vad");
     }
@@ -24,6 +26,14 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
     let mut findings: Vec<_> = names.iter().map(|name| model(&store, name)).collect();
     findings.extend(config.agent.languages.iter().filter_map(|tag| voice(&config.tts, tag)));
     findings
+}
+
+/// The model that the STT engine will load, or the one that is missing.
+fn stt(config: &Config, store: &Store) -> String {
+    match stt_choice(config, store) {
+        Ok(choice) => choice.model.name,
+        Err(_) => stt_wanted(&config.stt),
+    }
 }
 
 fn piper_voices(tts: &TtsConfig) -> Vec<&str> {

@@ -4,12 +4,16 @@ use std::path::{Path, PathBuf};
 
 use super::Finding;
 use crate::config::Config;
+use crate::models::Store;
+use crate::supervisor::stt_choice;
 
 pub(super) fn check(config: &Config) -> Vec<Finding> {
     let beside_us = || std::env::current_exe().ok()?.parent().map(Path::to_owned);
     let engines = config.engines.dir.clone().or_else(beside_us).unwrap_or_default();
+    let store = Store::from_config(&config.models);
+    let stt = stt_choice(config, &store).map_or("sawt-stt", |choice| choice.program);
     let mut findings: Vec<_> =
-        ["sawt-stt", "sawt-llm", "sawt-tts"].iter().map(|name| engine(&engines, name)).collect();
+        [stt, "sawt-llm", "sawt-tts"].iter().map(|name| engine(&engines, name)).collect();
     findings.push(livekit_server());
     findings.push(espeak());
     findings.push(match on_path("python3") {

@@ -6,12 +6,15 @@ mod onnx;
 mod whisper;
 
 use std::fs::File;
-use std::io::{BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
 use super::ModelError;
+use super::convert;
 use super::manifest::ModelKind;
 
+/// CTranslate2 begins with its version; what kind of model it is comes behind.
+const CT2_MAGIC: [u8; 4] = 6_u32.to_le_bytes();
 const ELF_MAGIC: [u8; 4] = *b"\x7fELF";
 const VOICE_JSON_BYTES_MAX: u64 = 4 << 20;
 
@@ -22,7 +25,7 @@ pub(super) fn guess_kind(path: &Path) -> Result<ModelKind, ModelError> {
         .and_then(|mut file| file.read_exact(&mut magic))
         .map_err(ModelError::io("read", path))?;
     match magic {
-        whisper::MAGIC => Ok(ModelKind::Stt),
+        whisper::MAGIC | CT2_MAGIC => Ok(ModelKind::Stt),
         gguf::MAGIC => Ok(ModelKind::Llm),
         ELF_MAGIC => Ok(ModelKind::Library),
         _ if path.with_added_extension("json").is_file() => Ok(ModelKind::Tts),
@@ -40,7 +43,12 @@ pub(super) fn check(path: &Path, kind: ModelKind) -> Result<(), ModelError> {
     let length = file.metadata().map_err(ModelError::io("read", path))?.len();
     let mut input = BufReader::with_capacity(1 << 16, file);
     let result = match kind {
-        ModelKind::Stt => whisper::check(&mut input, length),
+        ModelKind::Stt => match input.fill_buf() {
+            Ok(first) if first.starts_with(&CT2_MAGIC) => {
+                convert::check_ct2(input, length).map_err(|error| error.to_string())
+            }
+            _ => whisper::check(&mut input, length),
+        },
         ModelKind::Llm => gguf::check(&mut input, length),
         ModelKind::Library => library(&mut input),
         ModelKind::Tts | ModelKind::Vad | ModelKind::Turn | ModelKind::Diacritizer => {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::ModelError;
 use super::cancel::CancelFlag;
-use super::convert;
+use super::convert::{self, ConvertError};
 use super::digest::{self, Fingerprint, Hasher};
 use super::headers;
 use super::manifest::{ModelKind, ModelSpec, is_model_name};
@@ -15,6 +15,12 @@ use super::store::{Origin, Stamp, Store, stamped};
 
 /// A folder may hold this many sets; a bound, not a promise.
 const SETS_MAX: usize = 200;
+
+/// What the engine reads beside the weights, in the order in which it looks.
+const CT2_WORDS: [&str; 2] = ["vocabulary.json", "vocabulary.txt"];
+const CT2_CONFIG: &str = "config.json";
+/// The two forms of one Whisper differ in name by this.
+pub const CT2_SUFFIX: &str = "-ct2";
 
 /// What the operator says about what is imported.
 #[derive(Debug, Clone, Default)]
@@ -40,11 +46,16 @@ pub fn import(
     let meta = fs::metadata(path).map_err(ModelError::io("read", path))?;
     let _lock = store.lock()?;
     let import = Import { store, options };
+    let folder = match path.parent() {
+        // The weights alone are no model.
+        Some(folder) if path.ends_with(convert::CT2_WEIGHTS) => folder,
+        _ => path,
+    };
+    if convert::is_ct2_whisper(folder) {
+        return import.ct2(folder);
+    }
     if meta.is_file() {
         return Ok(vec![import.file(path)?]);
-    }
-    if convert::is_ct2_whisper(path) {
-        return Ok(vec![import.ct2(path)?]);
     }
     if let Some(spec) = import.set_of(path) {
         return Ok(vec![import.set(path, spec)?]);
@@ -120,15 +131,53 @@ impl Import<'_> {
         Ok(spec.name.clone())
     }
 
-    /// A CTranslate2 folder: converted; if the result is the one that the manifest pins, it is that
-    /// model, whatever the folder is called.
-    fn ct2(&self, folder: &Path) -> Result<String, ModelError> {
+    /// A CTranslate2 folder, for both engines: as it is, and converted where that can be done.
+    fn ct2(&self, folder: &Path) -> Result<Vec<String>, ModelError> {
+        let plain = self.ct2_as_it_is(folder)?;
+        match self.ct2_converted(folder) {
+            Ok(converted) => Ok(vec![converted, plain]),
+            // Quantised, say: one engine reads it, and that is enough.
+            Err(ModelError::Convert { source: ConvertError::Unsupported { .. }, .. }) => {
+                Ok(vec![plain])
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The files that the engine reads, under the manifest's name if they are its very bytes.
+    fn ct2_as_it_is(&self, folder: &Path) -> Result<String, ModelError> {
+        let weights = folder.join(convert::CT2_WEIGHTS);
+        headers::check(&weights, ModelKind::Stt)?;
+        let names = self.name(folder)?;
+        let name = if names.ends_with(CT2_SUFFIX) { names } else { names + CT2_SUFFIX };
+        let known = self.options.name.is_none().then(|| self.set_of_file(&weights)).flatten();
+        if let Some(spec) = known
+            && let Ok(set) = self.set(folder, spec)
+        {
+            return Ok(set);
+        }
+        let here = |file: &&str| folder.join(file).is_file();
+        let words = CT2_WORDS.iter().find(here).ok_or_else(|| ModelError::Convert {
+            name: name.clone(),
+            source: ConvertError::Missing { file: CT2_WORDS[0] },
+        })?;
+        if !here(&CT2_CONFIG) {
+            let source = ConvertError::Missing { file: CT2_CONFIG };
+            return Err(ModelError::Convert { name, source });
+        }
+        let files = [convert::CT2_WEIGHTS, CT2_CONFIG, words].map(|file| folder.join(file));
+        self.place(&name, ModelKind::Stt, &files)
+    }
+
+    /// As ggml; if the result is the one that the manifest pins, it is that model, whatever the
+    /// folder is called.
+    fn ct2_converted(&self, folder: &Path) -> Result<String, ModelError> {
         let mut name = self.name(folder)?;
         let staging = self.staging(&name)?;
         let partial = staging.join("model.part");
         convert::whisper_ct2_to_ggml(folder, &partial, &self.options.cancel).map_err(|source| {
             match source {
-                convert::ConvertError::Cancelled => ModelError::Cancelled,
+                ConvertError::Cancelled => ModelError::Cancelled,
                 source => ModelError::Convert { name: name.clone(), source },
             }
         })?;

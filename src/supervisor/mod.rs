@@ -6,6 +6,7 @@
 mod backoff;
 mod process;
 mod specs;
+mod stt_backend;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::transport::Channel;
 
-pub use specs::{SpecError, engine_specs};
+pub use specs::{SpecError, engine_specs, stt_choice};
+pub use stt_backend::{SttChoice, wanted as stt_wanted};
 
 use crate::engines::EngineError;
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{EngineKind, EngineSpec};
+use super::{EngineKind, EngineSpec, stt_backend};
 use crate::config::Config;
-use crate::models::{ModelError, Store};
+use crate::models::{InstalledModel, ModelError, Store};
 
 /// Why engines can not be started.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,12 @@ pub enum SpecError {
         path: String,
         /// What happened
         error: std::io::Error,
+    },
+    /// whisper.cpp reads ggml alone.
+    #[error("model `{model}` is in CTranslate2's format; set stt.backend to auto or ctranslate2")]
+    SttForm {
+        /// Which model
+        model: String,
     },
     /// Unix sockets have short names.
     #[error("{path} is too long for a unix socket; set engines.socket_dir to a shorter path")]
@@ -51,10 +57,7 @@ pub fn engine_specs(
     socket_dir: &Path,
     kinds: &[EngineKind],
 ) -> Result<Vec<EngineSpec>, SpecError> {
-    let programs = match &config.engines.dir {
-        Some(dir) => dir.clone(),
-        None => own_dir()?,
-    };
+    let programs = programs(config)?;
     kinds
         .iter()
         .map(|&kind| {
@@ -62,16 +65,31 @@ pub fn engine_specs(
             if socket.as_os_str().len() > SOCKET_PATH_MAX {
                 return Err(SpecError::SocketPath { path: socket.display().to_string() });
             }
-            let (args, threads) = match kind {
-                EngineKind::Stt => (stt_args(config, store)?, config.stt.threads),
-                EngineKind::Llm => (llm_args(config, store)?, config.llm.threads),
-                EngineKind::Tts => (tts_args(config, store)?, config.tts.threads),
+            let (program, args, threads) = match kind {
+                EngineKind::Stt => {
+                    let choice = stt_backend::choose(&config.stt, store, &programs)?;
+                    (choice.program, stt_args(choice.model), config.stt.threads)
+                }
+                EngineKind::Llm => ("sawt-llm", llm_args(config, store)?, config.llm.threads),
+                EngineKind::Tts => ("sawt-tts", tts_args(config, store)?, config.tts.threads),
             };
-            let program = programs.join(format!("sawt-{}", kind.as_str()));
+            let program = programs.join(program);
             let threads = if threads == 0 { default_threads(kind, cores()) } else { threads };
             Ok(EngineSpec { kind, program, args, env: thread_env(), socket, threads })
         })
         .collect()
+}
+
+/// The STT engine and model that would be started for `config`.
+///
+/// # Errors
+/// As [`engine_specs`].
+pub fn stt_choice(config: &Config, store: &Store) -> Result<stt_backend::SttChoice, SpecError> {
+    stt_backend::choose(&config.stt, store, &programs(config)?)
+}
+
+fn programs(config: &Config) -> Result<PathBuf, SpecError> {
+    config.engines.dir.clone().map_or_else(own_dir, Ok)
 }
 
 fn own_dir() -> Result<PathBuf, SpecError> {
@@ -101,9 +119,8 @@ fn thread_env() -> Vec<(&'static str, String)> {
     vec![("OMP_WAIT_POLICY", "passive".to_owned()), ("GOMP_SPINCOUNT", "0".to_owned())]
 }
 
-fn stt_args(config: &Config, store: &Store) -> Result<Vec<OsString>, SpecError> {
-    let model = store.resolve(&config.stt.model)?;
-    Ok(vec!["--model".into(), model.main_file().into(), "--model-name".into(), model.name.into()])
+fn stt_args(model: InstalledModel) -> Vec<OsString> {
+    vec!["--model".into(), model.main_file().into(), "--model-name".into(), model.name.into()]
 }
 
 fn llm_args(config: &Config, store: &Store) -> Result<Vec<OsString>, SpecError> {

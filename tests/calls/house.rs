@@ -24,7 +24,7 @@ pub(super) async fn enter() -> Option<MutexGuard<'static, House>> {
     if std::env::var_os("SAWT_SKIP_LIVEKIT_TESTS").is_some() {
         return None;
     }
-    for program in ["sawt", "sawt-stt", "sawt-llm", "sawt-tts"] {
+    for program in ["sawt", "sawt-stt", "sawt-stt-ct2", "sawt-llm", "sawt-tts"] {
         let path = bin_dir().join(program);
         assert!(
             path.is_file(),

@@ -184,7 +184,8 @@ impl Serve {
 
     /// The pid of the engine `name`, e.g. `sawt-llm`.
     pub(super) fn engine(&self, name: &str) -> Option<u32> {
-        children_of(self.pid).into_iter().find(|pid| status_of(*pid, "Name") == name)
+        // Whichever of the STT engines was chosen is found as sawt-stt.
+        children_of(self.pid).into_iter().find(|pid| status_of(*pid, "Name").starts_with(name))
     }
 
     /// Lines of the log that hold `word`.

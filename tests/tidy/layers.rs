@@ -114,6 +114,7 @@ const FOREIGN: &[Foreign] = &[
         instead: "a trait of crate::engines",
     },
     Foreign { names: &["whisper_rs"], homes: &["engines/stt/"], instead: "crate::engines::stt" },
+    Foreign { names: &["ct2rs"], homes: &["engines/stt-ct2/"], instead: "crate::engines::stt" },
     Foreign { names: &["llama_cpp_2"], homes: &["engines/llm/"], instead: "crate::engines::llm" },
     Foreign {
         names: &["cpal"],

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use sawt_stt::{bounds, decode, ffi, vocabulary};
+use sawt_stt::{decode::Decoder, ffi, vocabulary};
+use sawt_stt_common::{bounds, decode};
 
 #[allow(clippy::print_stdout, clippy::disallowed_methods)] // a measuring program
 fn main() -> Result<()> {
@@ -41,8 +42,8 @@ fn main() -> Result<()> {
         let samples = read(wav)?;
         let seconds = samples.len() as f64 / f64::from(bounds::SAMPLE_RATE_HZ);
         for &count in &threads {
-            let mut decoder = decode::Decoder::new(&context, &vocabulary, count)?;
-            decoder.probe()?;
+            let mut decoder = Decoder::new(&context, &vocabulary, count)?;
+            decode::probe(&mut decoder)?;
             let runs = windows.iter().flat_map(|w| choices.iter().map(move |c| (w, c)));
             for (window, languages) in runs {
                 let positions = match window.as_str() {
@@ -60,7 +61,7 @@ fn main() -> Result<()> {
                 let mut best: Option<(Duration, f64, decode::Heard)> = None;
                 for _ in 0..2 {
                     let (start, cpu) = (Instant::now(), cpu_seconds());
-                    let heard = decoder.transcribe(&request, &|| false)?;
+                    let heard = decode::transcribe(&mut decoder, &request, &|| false)?;
                     let run = (start.elapsed(), cpu_seconds() - cpu, heard);
                     if best.as_ref().is_none_or(|b| run.1 < b.1) {
                         best = Some(run);

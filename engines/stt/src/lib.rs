@@ -1,14 +1,10 @@
-//! Sawt's STT engine: whisper.cpp behind the engine contract.
+//! Sawt's STT engine on whisper.cpp, behind the engine contract.
 //!
-//! A request's path: `service` (checks) → `queue` (who is next) → `worker` (owner threads) →
-//! `decode` (one utterance) → `ffi` (one step of whisper.cpp). `model` guards the file, `bounds`
-//! the cost. Keeps nothing of a request once it is answered; writes no word of a caller anywhere.
+//! `sawt-stt-common` takes requests and decides who is next; here `decode` makes one pass over one
+//! utterance, through `ffi`, one step of whisper.cpp at a time. `model` guards the file,
+//! `vocabulary` the tokens. Keeps nothing of a request once it is answered.
 
-pub mod bounds;
 pub mod decode;
 pub mod ffi;
 pub mod model;
-pub mod queue;
-pub mod service;
 pub mod vocabulary;
-pub mod worker;

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use sawt_stt_common::text::{may_be_written, text_of};
+
 use crate::ffi::{Context, Token};
 
 /// Tables made once per model.
@@ -14,10 +16,6 @@ pub struct Vocabulary {
     blank: Option<Token>,
     languages: Vec<(String, Token)>,
 }
-
-/// Marks that captions use and speech does not: music, brackets, speaker labels. A token made of
-/// these alone, with or without a space before it, is never written.
-const NOT_SPEECH: &str = "\"#()*+/:;<=>@[\\]^_`{|}~「」『』♩♪♫♬♭♮♯";
 
 impl Vocabulary {
     pub fn new(context: &Arc<Context>) -> Self {
@@ -32,10 +30,6 @@ impl Vocabulary {
     /// Codes of all languages of the model.
     pub fn languages(&self) -> impl Iterator<Item = &str> {
         self.languages.iter().map(|(code, _)| code.as_str())
-    }
-
-    pub fn knows(&self, language: &str) -> bool {
-        self.languages().any(|code| code == language)
     }
 
     /// The most probable of `among` (empty: of all), by the logits after the start token, with
@@ -97,49 +91,5 @@ impl Vocabulary {
         let bytes: Vec<u8> =
             tokens.iter().flat_map(|&token| self.context.token_bytes(token)).copied().collect();
         text_of(&bytes)
-    }
-}
-
-/// A decoder stopped by its bound may leave half a character at the end.
-fn text_of(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).replace(char::REPLACEMENT_CHARACTER, "").trim().to_owned()
-}
-
-fn may_be_written(bytes: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(bytes) else { return true };
-    // Hyphen and apostrophe belong inside words; at the start of one they open a dash or a quote.
-    if matches!(text, " -" | " '") {
-        return false;
-    }
-    let mark = text.strip_prefix(' ').unwrap_or(text).trim_start_matches('-');
-    let only_dashes = mark.is_empty() && text.trim().len() > 1;
-    let only_marks = !mark.is_empty() && mark.chars().all(|c| NOT_SPEECH.contains(c));
-    !(only_dashes || only_marks)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn captions_marks_are_not_written_and_words_are() {
-        for mark in ["[", " [", "♪", " ♪♪", "((", "--", "---", " -", " '", "-[", ":", " \"", ">>"]
-        {
-            assert!(!may_be_written(mark.as_bytes()), "{mark:?}");
-        }
-        for word in
-            [" the", "-", "'", "'s", ".", "?", ",", "،", "؟", " سلام", " 7", " ", "$", "%", "&"]
-        {
-            assert!(may_be_written(word.as_bytes()), "{word:?}");
-        }
-        assert!(may_be_written(&[0xd8]), "half of an Arabic letter");
-        assert!(may_be_written(b""));
-    }
-
-    #[test]
-    fn half_a_character_at_the_end_is_left_out() {
-        assert_eq!(text_of(" مرحبا".as_bytes()), "مرحبا");
-        assert_eq!(text_of(&" مرحبا".as_bytes()[..10]), "مرحب");
-        assert_eq!(text_of(b" Hello. "), "Hello.");
     }
 }

@@ -13,7 +13,7 @@ mod vocabulary;
 mod tests;
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write as _};
+use std::io::{BufReader, BufWriter, Read, Seek, Write as _};
 use std::path::Path;
 
 use super::cancel::CancelFlag;
@@ -91,6 +91,11 @@ pub fn whisper_ct2_to_ggml(
     out.flush().map_err(write)?;
     out.get_ref().sync_all().map_err(write)?;
     Ok(())
+}
+
+/// Walks the weights of a CTranslate2 Whisper model from end to end; reads no numbers.
+pub(super) fn check_ct2(input: impl Read + Seek, length: u64) -> Result<(), ConvertError> {
+    ct2::Model::read_index(input, length).map(drop)
 }
 
 /// Whether the folder looks like a CTranslate2 Whisper model (by its first bytes only).

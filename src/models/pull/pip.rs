@@ -28,7 +28,7 @@ pub(super) fn cached(cache: &Path, package: &PackageSpec) -> Option<PathBuf> {
 }
 
 /// Removes the wheels of an installed model.
-pub(super) fn forget(cache: &Path, packages: &[PackageSpec]) {
+pub(super) fn forget<'a>(cache: &Path, packages: impl Iterator<Item = &'a PackageSpec>) {
     for package in packages {
         if let Some(wheel) = cached(cache, package) {
             let _ = fs::remove_file(wheel); // only space

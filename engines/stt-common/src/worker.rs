@@ -8,10 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::decode::{DecodeError, Decoder, Heard, Request};
-use crate::ffi::{Context, WhisperError};
+use crate::decode::{DecodeError, Decoder, EngineError, Heard, Request, probe, transcribe};
 use crate::queue::{Offer, Priority, Queue, Waiting};
-use crate::vocabulary::Vocabulary;
 
 /// What a worker can be asked.
 pub enum Work {
@@ -37,8 +35,8 @@ pub enum Failure {
     Shed,
     #[error("the STT engine is stopping; try again when it is back")]
     Stopping,
-    #[error(transparent)]
-    Whisper(WhisperError),
+    #[error("{0}")]
+    Engine(EngineError),
 }
 
 /// A job under way. Dropping it cancels the work: at once while it waits, at the next step while
@@ -122,17 +120,15 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Starts one warmed-up worker per state.
+    /// Starts one warmed-up worker per state, each with a decoder that it makes itself.
     ///
     /// # Errors
-    /// When a state can not be made or its first inference fails.
-    pub fn start(
-        context: &Arc<Context>,
-        vocabulary: &Arc<Vocabulary>,
-        states: u32,
-        threads_each: u32,
-        depth_max: usize,
-    ) -> Result<Self, anyhow::Error> {
+    /// When a decoder can not be made or its first inference fails.
+    pub fn start<D, M>(states: u32, depth_max: usize, make: M) -> Result<Self, anyhow::Error>
+    where
+        D: Decoder,
+        M: Fn() -> Result<D, EngineError> + Clone + Send + 'static,
+    {
         let states = states as usize;
         let shared = Arc::new(Shared {
             board: Mutex::new(Board {
@@ -146,12 +142,12 @@ impl Pool {
         // Room for every worker's one message, so that none waits.
         let (ready, started) = mpsc::sync_channel(states);
         for index in 0..states {
-            let (context, vocabulary) = (Arc::clone(context), Arc::clone(vocabulary));
+            let make = make.clone();
             let (shared, ready) = (Arc::clone(&shared), ready.clone());
             let body = move || {
-                let warm = Decoder::new(&context, &vocabulary, threads_each)
-                    .map_err(DecodeError::from)
-                    .and_then(|mut decoder| decoder.probe().map(|()| decoder));
+                let warm = make()
+                    .map_err(DecodeError::Engine)
+                    .and_then(|mut decoder| probe(&mut decoder).map(|()| decoder));
                 match warm {
                     Ok(decoder) => {
                         let _ = ready.send(Ok(()));
@@ -160,7 +156,7 @@ impl Pool {
                     Err(error) => drop(ready.send(Err(error))),
                 }
             };
-            let name = format!("whisper-{index}");
+            let name = format!("stt-{index}");
             pool.threads.push(std::thread::Builder::new().name(name).spawn(body)?);
         }
         for _ in 0..states {
@@ -236,7 +232,7 @@ impl Board {
     }
 }
 
-fn run(shared: &Shared, index: usize, mut decoder: Decoder) {
+fn run(shared: &Shared, index: usize, mut decoder: impl Decoder) {
     // A pool with a dead worker would be a slower engine that nobody restarts.
     let _guard = EndProcessOnPanic;
     loop {
@@ -262,20 +258,20 @@ fn run(shared: &Shared, index: usize, mut decoder: Decoder) {
     }
 }
 
-fn work(decoder: &mut Decoder, job: &Job) -> Option<Result<Answer, Failure>> {
+fn work(decoder: &mut dyn Decoder, job: &Job) -> Option<Result<Answer, Failure>> {
     let queued = job.since.elapsed();
     #[allow(clippy::disallowed_methods)] // the owner thread times its own work
     let start = Instant::now();
     let result = match &job.work {
-        Work::Transcribe(request) => decoder.transcribe(request, &|| job.marks.stop()),
-        Work::Probe => decoder.probe().map(|()| Heard::default()),
+        Work::Transcribe(request) => transcribe(decoder, request, &|| job.marks.stop()),
+        Work::Probe => probe(decoder).map(|()| Heard::default()),
     };
     let worked = start.elapsed();
     match result {
         Ok(heard) => Some(Ok(Answer { heard, queued, worked })),
-        Err(DecodeError::Whisper(error)) => {
+        Err(DecodeError::Engine(error)) => {
             tracing::error!(%error, "Inference failed.");
-            Some(Err(Failure::Whisper(error)))
+            Some(Err(Failure::Engine(error)))
         }
         Err(DecodeError::Cancelled) if job.marks.left.load(Ordering::Relaxed) => {
             tracing::debug!(worked_ms = worked.as_millis() as u64, "Cancelled.");

@@ -15,7 +15,6 @@ use tonic::{Request, Response, Status};
 use crate::bounds::{SAMPLE_RATE_HZ, samples_of};
 use crate::decode;
 use crate::queue::Priority;
-use crate::vocabulary::Vocabulary;
 use crate::worker::{Answer, Failure, Pending, Pool, Work};
 
 /// Characters of a prompt, as the contract says.
@@ -27,7 +26,6 @@ const LANGUAGES_MAX: usize = 16;
 #[derive(Clone)]
 pub struct Service {
     pub pool: Arc<Pool>,
-    pub vocabulary: Arc<Vocabulary>,
     pub info: Arc<InfoResponse>,
 }
 
@@ -104,7 +102,7 @@ impl Service {
             )));
         }
         let languages = request.languages.iter().map(|tag| primary(tag)).collect::<Vec<_>>();
-        if let Some(unknown) = languages.iter().find(|code| !self.vocabulary.knows(code)) {
+        if let Some(unknown) = languages.iter().find(|code| !self.info.languages.contains(code)) {
             // At most what a language tag can be, so that a hostile one does not fill a log.
             let shown: String = unknown.chars().take(16).collect();
             return Err(Status::failed_precondition(format!(
@@ -178,6 +176,6 @@ fn status(failure: Failure) -> Status {
     match failure {
         Failure::Full | Failure::Shed => Status::resource_exhausted(words),
         Failure::Stopping => Status::unavailable(words),
-        Failure::Whisper(_) => Status::internal(words),
+        Failure::Engine(_) => Status::internal(words),
     }
 }
