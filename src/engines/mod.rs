@@ -7,6 +7,7 @@ mod rpc;
 mod running;
 pub mod stt;
 pub mod tts;
+pub mod turn_detector;
 pub mod vad;
 
 use std::sync::Arc;
