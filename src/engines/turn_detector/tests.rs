@@ -42,8 +42,14 @@ async fn judgements_are_those_of_the_reference() {
     }
 }
 
-const REFERENCE: [(usize, f32); 6] =
-    [(24_000, 0.839), (40_000, 0.901), (48_000, 0.064), (56_000, 0.017), (64_000, 0.653), (79_926, 0.765)];
+const REFERENCE: [(usize, f32); 6] = [
+    (24_000, 0.839),
+    (40_000, 0.901),
+    (48_000, 0.064),
+    (56_000, 0.017),
+    (64_000, 0.653),
+    (79_926, 0.765),
+];
 
 #[tokio::test]
 async fn more_pauses_than_can_be_judged_are_refused_and_those_nobody_waits_for_are_skipped() {
