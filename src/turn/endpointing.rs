@@ -77,8 +77,11 @@ impl Endpointing {
         by_sound.max(by_words).clamp(min, max)
     }
 
-    /// The caller went on after a pause of this length.
+    /// The caller went on after a pause of this length. Who comes back much later waits for us.
     pub fn learn(&mut self, pause: Duration) {
+        if pause > self.policy.max.saturating_mul(2) {
+            return;
+        }
         let pause = pause.min(self.policy.max);
         // Of whom nothing is known is taken for one whose pauses fit the usual delay.
         let known = self.pause.unwrap_or(self.policy.usual.div_f32(PAUSES_TO_WAIT));
@@ -166,8 +169,9 @@ mod tests {
         }
         assert_eq!(usual, [664, 780, 861, 715, 613, 541, 500, 500]);
         for _ in 0..100 {
-            endpointing.learn(Duration::MAX);
+            endpointing.learn(ms(3_000));
         }
         assert_eq!(endpointing.delay(Evidence::default()), ms(1_500), "the cap holds");
+        endpointing.learn(Duration::MAX);
     }
 }
