@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::judging::Judging;
 use super::language::LanguageLock;
 use super::listening::Listening;
 use super::playout::Playout;
@@ -47,6 +48,7 @@ pub struct CallSetup {
 pub(crate) enum Outcome {
     Transcript(UtteranceId, Result<Transcript, EngineError>),
     Reply(ReplyId, ReplyEvent),
+    Judged(CallTime, Result<f32, EngineError>),
 }
 
 /// Outcomes that may wait: a reply's audio comes in chunks of 100 ms. Full: the engines wait.
@@ -104,6 +106,7 @@ struct Call {
     outcomes: mpsc::Sender<Outcome>,
     machine: TurnMachine,
     listening: Listening,
+    judging: Judging,
     languages: LanguageLock,
     playout: Playout,
     history: History,
@@ -137,8 +140,11 @@ impl Call {
     ) -> Self {
         let CallSetup { call_id, config, engines, observer, hang_up: _ } = setup;
         let agent_rate_hz = transport.agent_rate_hz();
+        let mut policy = TurnPolicy::from(&*config);
+        policy.judge_pauses &= engines.turn_detector.is_some();
         Self {
-            machine: TurnMachine::new(TurnPolicy::from(&*config)),
+            machine: TurnMachine::new(policy),
+            judging: Judging::new(engines.turn_detector.clone(), outcomes.clone()),
             listening: Listening::new(&config.vad, (engines.vad)(), (engines.vad_fallback)()),
             languages: LanguageLock::new(config.agent.languages.clone()),
             playout: Playout::new(agent_rate_hz, transport.lead_ms()),
@@ -161,6 +167,7 @@ impl Call {
 
     fn engines_are_busy(&self) -> bool {
         !self.transcriptions.is_empty()
+            || self.judging.is_busy()
             || self.reply.as_ref().is_some_and(|r| !r.complete)
             || self.prepared.as_ref().is_some_and(|p| !p.rests)
     }
@@ -203,6 +210,9 @@ impl Call {
             }
         };
         for edge in edges {
+            if let SpeechEdge::Started { .. } = edge {
+                self.judging.stop(); // the caller has answered that question
+            }
             self.input(
                 now,
                 match edge {
@@ -243,6 +253,11 @@ impl Call {
         match outcome {
             Outcome::Transcript(utterance, result) => self.transcribed(now, utterance, result),
             Outcome::Reply(reply, event) => self.reply_event(now, reply, event),
+            Outcome::Judged(at, judged) => {
+                if let Some(judgement) = self.judging.judged(at, judged) {
+                    self.input(now, judgement);
+                }
+            }
         }
     }
 
@@ -354,6 +369,9 @@ impl Call {
             match output {
                 TurnOutput::Transcribe { utterance, from, until } => {
                     self.transcribe(utterance, from, until);
+                }
+                TurnOutput::JudgePause { from, at } => {
+                    self.judging.ask(at, self.listening.cut(from, now));
                 }
                 TurnOutput::DropTranscript { utterance } => {
                     self.reporter.transcript_dropped();

@@ -4,6 +4,7 @@
 //! own and report over one bounded channel, so that a slow engine never stops the audio.
 
 mod driver;
+mod judging;
 mod language;
 mod listening;
 mod playout;

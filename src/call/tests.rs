@@ -35,6 +35,7 @@ fn engines(stt: ScriptedStt, llm: ScriptedLlm, tts: ScriptedTts) -> Engines {
         tts: Arc::new(tts),
         vad: Arc::clone(&vad),
         vad_fallback: vad,
+        turn_detector: None,
     }
 }
 

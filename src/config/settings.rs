@@ -157,8 +157,21 @@ impl Default for AgentConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TurnConfig {
-    /// Silence after speech, in milliseconds, that ends the caller's turn.
+    /// Silence after speech, in milliseconds, that ends the caller's turn when nothing else is known;
+    /// longer for callers who pause longer.
     pub endpointing_ms: u32,
+    /// Least such silence, however complete the turn sounds.
+    pub endpointing_ms_min: u32,
+    /// Silence that ends the turn whatever else is known.
+    pub endpointing_ms_max: u32,
+    /// Let Smart Turn judge by its sound whether a turn is complete; off: silence and words decide.
+    pub detector_enabled: bool,
+    /// Threads that judge, one pause at a time each; 0: chosen from the machine's cores.
+    pub detector_threads: u32,
+    /// Words after which a caller goes on, parted by spaces, by language.
+    pub trailing_words: BTreeMap<String, String>,
+    /// Words for numbers that are dictated, such as telephone numbers, by language.
+    pub number_words: BTreeMap<String, String>,
     /// Make the reply and its first words' audio while the end of the turn is still awaited: the
     /// answer comes sooner, and work is thrown away when the caller goes on.
     pub speculation: bool,
@@ -175,8 +188,23 @@ pub struct TurnConfig {
 
 impl Default for TurnConfig {
     fn default() -> Self {
+        let by_language = |en: &str, ar: &str| {
+            BTreeMap::from([("en".to_owned(), en.to_owned()), ("ar".to_owned(), ar.to_owned())])
+        };
         Self {
             endpointing_ms: 500,
+            endpointing_ms_min: 400,
+            endpointing_ms_max: 1_200,
+            detector_enabled: true,
+            detector_threads: 0,
+            trailing_words: by_language(
+                "and but so because or if um uh er hmm",
+                "و لكن بس يعني عشان لأن أو إذا اه ممم",
+            ),
+            number_words: by_language(
+                "number phone mobile account card code",
+                "رقم رقمي جوال جوالي هاتف هاتفي حسابي",
+            ),
             speculation: true,
             early_transcript_ms: 100,
             interruption_ms: 400,

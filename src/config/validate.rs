@@ -9,6 +9,9 @@ use super::{Config, LiveKitConfig, Loaded};
 /// Shortest secret that LiveKit's tokens should be signed with, in characters.
 pub(super) const SECRET_CHARS_MIN: usize = 32;
 
+/// Most words of one list.
+const WORDS_MAX: usize = 1_000;
+
 struct Checker<'a> {
     loaded: &'a Loaded,
     errors: ConfigError,
@@ -76,6 +79,26 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     c.within("agent.caller_wait_s", agent.caller_wait_s, 1, 3600);
 
     c.within("turn.endpointing_ms", turn.endpointing_ms, 50, 10_000);
+    c.within("turn.endpointing_ms_min", turn.endpointing_ms_min, 50, 10_000);
+    c.within("turn.endpointing_ms_max", turn.endpointing_ms_max, 50, 10_000);
+    c.that(
+        turn.endpointing_ms_min <= turn.endpointing_ms_max,
+        "turn.endpointing_ms_max",
+        format!("less than turn.endpointing_ms_min, which is {}", turn.endpointing_ms_min),
+    );
+    c.within("turn.detector_threads", turn.detector_threads, 0, 64);
+    for (key, lists) in
+        [("turn.trailing_words", &turn.trailing_words), ("turn.number_words", &turn.number_words)]
+    {
+        let words = lists.values().flat_map(|list| list.split_whitespace()).count();
+        c.that(
+            words <= WORDS_MAX,
+            key,
+            format!("{words} words; {WORDS_MAX} are enough, for only the last word is compared"),
+        );
+        let marks = lists.values().flat_map(|list| list.chars()).find(|c| ",;،".contains(*c));
+        c.that(marks.is_none(), key, "words are parted by spaces alone, as in \"and but or\"");
+    }
     c.within("turn.early_transcript_ms", turn.early_transcript_ms, 0, 5_000);
     c.within("turn.interruption_ms", turn.interruption_ms, 0, 10_000);
     c.within("turn.turn_ms_max", turn.turn_ms_max, 1000, 30_000);

@@ -1,10 +1,11 @@
 //! Weights and libraries that the configuration names, and voices for the languages that callers speak.
 
-use super::Finding;
+use super::{Finding, Status};
 use crate::config::{Config, TtsConfig};
 use crate::models::Store;
 use crate::supervisor::{stt_choice, stt_wanted};
 
+const TURN_DETECTOR: &str = "smart-turn-v3.2";
 const ESPEAK: &str = "espeak-";
 
 pub(super) fn check(config: &Config) -> Vec<Finding> {
@@ -24,6 +25,9 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
         }
     });
     let mut findings: Vec<_> = names.iter().map(|name| model(&store, name)).collect();
+    if config.turn.detector_enabled {
+        findings.push(turn_detector(&store));
+    }
     findings.extend(config.agent.languages.iter().filter_map(|tag| voice(&config.tts, tag)));
     findings
 }
@@ -61,6 +65,19 @@ fn model(store: &Store, name: &str) -> Finding {
     }
 }
 
+/// Calls work without it, so that its absence is a note.
+fn turn_detector(store: &Store) -> Finding {
+    let found = model(store, TURN_DETECTOR);
+    if found.status == Status::Ok {
+        return found;
+    }
+    Finding::warn(
+        found.check,
+        "silence and words alone decide when a caller's turn is over",
+        format!("run `sawt models pull {TURN_DETECTOR}`, or set turn.detector_enabled = false"),
+    )
+}
+
 /// A note where a language is spoken by a plain voice; none where all is well.
 fn voice(tts: &TtsConfig, tag: &str) -> Option<Finding> {
     let voice = match (tts.voice.as_str(), tts.voice_map.get(tag)) {
@@ -84,7 +101,6 @@ fn voice(tts: &TtsConfig, tag: &str) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Status;
 
     #[test]
     fn a_folder_without_its_files_is_no_model() {
@@ -92,6 +108,13 @@ mod tests {
         let store = Store::open(Some(dir.path().to_owned()));
         std::fs::create_dir(dir.path().join("whisper-base")).expect("a folder");
         assert_eq!(model(&store, "whisper-base").status, Status::Fail);
+    }
+
+    #[test]
+    fn a_missing_turn_detector_is_a_note_and_no_failure() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let store = Store::open(Some(dir.path().to_owned()));
+        assert_eq!(turn_detector(&store).status, Status::Warn);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod rpc;
 mod running;
 pub mod stt;
 pub mod tts;
+pub mod turn_detector;
 pub mod vad;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use running::{RunningEngines, StartError};
 use llm::LanguageModel;
 use stt::SpeechToText;
 use tts::TextToSpeech;
+use turn_detector::TurnDetector;
 use vad::VoiceActivity;
 
 /// Makes one voice detector per caller.
@@ -35,6 +37,8 @@ pub struct Engines {
     pub vad: VadFactory,
     /// Takes over when `vad` fails.
     pub vad_fallback: VadFactory,
+    /// Judges pauses; without it silence and words decide.
+    pub turn_detector: Option<Arc<dyn TurnDetector>>,
 }
 
 /// Why an engine did not answer. Ends with what the operator can do where there is something.

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use super::llm::LocalLlm;
 use super::stt::LocalStt;
 use super::tts::LocalTts;
+use super::turn_detector::{DetectorError, SmartTurn, TurnDetector};
 use super::vad::energy::EnergyVad;
 use super::vad::silero::{SileroModel, SileroVad, VadError};
 use super::{EngineError, Engines, VadFactory};
@@ -106,6 +107,7 @@ impl RunningEngines {
             tts: Arc::new(tts),
             vad,
             vad_fallback,
+            turn_detector: turn_detector(config),
         }))
     }
 
@@ -113,6 +115,38 @@ impl RunningEngines {
     pub async fn stop(&self) {
         self.supervisor.stop().await;
     }
+}
+
+/// Smart Turn, where it is wanted and can be had. Calls work without it, so that its absence is
+/// told once and ends nothing.
+fn turn_detector(config: &Config) -> Option<Arc<dyn TurnDetector>> {
+    if !config.turn.detector_enabled {
+        return None;
+    }
+    let loaded = load_smart_turn(config);
+    if let Err(error) = &loaded {
+        tracing::warn!(%error, "No turn detector: silence and words decide when a turn is over.");
+    }
+    loaded.ok().map(|detector| Arc::new(detector) as Arc<dyn TurnDetector>)
+}
+
+fn load_smart_turn(config: &Config) -> Result<SmartTurn, LoadError> {
+    let store = Store::from_config(&config.models);
+    let (library, weights) = (store.resolve("onnxruntime")?, store.resolve("smart-turn-v3.2")?);
+    let threads = match config.turn.detector_threads {
+        // A quarter of the cores: the engines need the rest more.
+        0 => std::thread::available_parallelism().map_or(1, |n| n.get() / 4).clamp(1, 4),
+        threads => threads as usize,
+    };
+    Ok(SmartTurn::load(library.main_file(), weights.main_file(), threads)?)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum LoadError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Detector(#[from] DetectorError),
 }
 
 /// A folder that only we may enter, removed with its owner.

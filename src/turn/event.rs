@@ -23,7 +23,7 @@ impl std::fmt::Display for ReplyId {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum TurnInput {
     /// The caller can hear the agent.
     CallerReady,
@@ -46,6 +46,13 @@ pub enum TurnInput {
     SpeechEnded {
         /// where in the call the speech ended
         at: CallTime,
+    },
+    /// The answer to [`TurnOutput::JudgePause`]; it may come late or never.
+    PauseJudged {
+        /// where in the call the pause began
+        at: CallTime,
+        /// probability, 0..1, that the turn is complete
+        complete: f32,
     },
     /// The answer to [`TurnOutput::Transcribe`].
     Transcript {
@@ -102,6 +109,14 @@ pub enum TurnOutput {
         from: CallTime,
         /// end of the audio
         until: CallTime,
+    },
+    /// Judge by its sound whether the turn is complete that began at `from` and paused at `at`.
+    /// Answer with [`TurnInput::PauseJudged`], or not at all: nothing waits for it.
+    JudgePause {
+        /// start of the turn
+        from: CallTime,
+        /// start of the pause, which also names it
+        at: CallTime,
     },
     /// Nobody waits for this transcript any more.
     DropTranscript {

@@ -3,13 +3,14 @@
 
 mod agent;
 mod caller;
+mod pause;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{
-    CallTime, EndReason, Line, ReplyId, StopReason, TranscriptOutcome, TurnInput, TurnOutput,
-    TurnPolicy, UtteranceId,
+    CallTime, EndReason, Endpointing, Line, ReplyId, StopReason, TranscriptOutcome, TurnInput,
+    TurnOutput, TurnPolicy, UtteranceId,
 };
 
 /// How much longer a pause must be after each early transcript that was in vain.
@@ -19,6 +20,7 @@ const EARLY_TRANSCRIPT_BACKOFF: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct TurnMachine {
     policy: TurnPolicy,
+    endpointing: Endpointing,
     phase: Phase,
     /// When the call became active; its length is counted from here.
     active_since: CallTime,
@@ -31,6 +33,8 @@ pub struct TurnMachine {
     speculation_allowed: bool,
     /// Words that were said to a reply which was stopped before it was heard.
     carried: Vec<String>,
+    /// Where the turn that was answered last had paused.
+    answered_pause: Option<CallTime>,
     /// End of the last thing that either side did; silence is counted from here.
     quiet_since: CallTime,
     silence_prompts_said: usize,
@@ -71,6 +75,8 @@ struct OpenTurn {
     /// End of the last speech; `None` while the caller speaks.
     paused_at: Option<CallTime>,
     parts: Vec<Part>,
+    /// What the turn detector was asked and said about the pause.
+    judgement: pause::Judgement,
     /// Long enough: answered as soon as it is transcribed, whatever the caller does.
     full: bool,
     /// Transcripts that were asked at a pause and dropped because the caller went on.
@@ -120,6 +126,7 @@ impl TurnMachine {
     /// A machine for one call.
     pub fn new(policy: TurnPolicy) -> Self {
         Self {
+            endpointing: Endpointing::new(policy.endpointing.clone()),
             policy,
             phase: Phase::Waiting,
             active_since: CallTime::ZERO,
@@ -129,6 +136,7 @@ impl TurnMachine {
             prepared: None,
             speculation_allowed: true,
             carried: Vec::new(),
+            answered_pause: None,
             quiet_since: CallTime::ZERO,
             silence_prompts_said: 0,
             last_utterance: 0,
@@ -148,6 +156,7 @@ impl TurnMachine {
             TurnInput::SpeechPaused { at } => self.speech_paused(at),
             TurnInput::SpeechResumed { at } => self.speech_resumed(at),
             TurnInput::SpeechEnded { at } => self.speech_ended(now, at),
+            TurnInput::PauseJudged { at, complete } => self.pause_judged(at, complete),
             TurnInput::Transcript { utterance, outcome } => {
                 self.transcript(now, utterance, outcome);
             }
@@ -194,6 +203,7 @@ impl TurnMachine {
                 self.interruption_at(),
                 self.utterance_full_at(),
                 self.early_transcript_at(),
+                self.judge_at(),
                 self.endpoint_at(),
                 self.transcript_late_at(),
                 self.agent_late_at(),
@@ -243,8 +253,7 @@ impl TurnMachine {
     fn endpoint_at(&self) -> Option<CallTime> {
         let turn = self.turn.as_ref()?;
         let paused_at = turn.paused_at?;
-        let patience = if turn.full { Duration::ZERO } else { self.policy.endpointing };
-        self.is_answerable(turn).then(|| paused_at + patience)
+        self.is_answerable(turn).then(|| paused_at + self.patience(turn))
     }
 
     /// All words of the turn are there, and the agent is free to answer them.
@@ -290,6 +299,8 @@ impl TurnMachine {
             self.cut_utterance(now);
         } else if due(self.early_transcript_at()) {
             self.ask_early_transcript(now);
+        } else if due(self.judge_at()) {
+            self.ask_judgement();
         } else if due(self.transcript_late_at()) {
             self.give_up_transcript();
         } else if due(self.agent_late_at()) {
@@ -304,8 +315,15 @@ impl TurnMachine {
 
 impl OpenTurn {
     const fn new(from: CallTime, paused_at: Option<CallTime>) -> Self {
-        let parts = Vec::new();
-        Self { from, paused_at, parts, full: false, dropped: 0, unprepared: false }
+        Self {
+            from,
+            paused_at,
+            parts: Vec::new(),
+            judgement: pause::Judgement::new(),
+            full: false,
+            dropped: 0,
+            unprepared: false,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! latest. Whoever drives it does what the outputs say and reports back with the ids they carry:
 //! an answer to something that was dropped meets the wrong id and is ignored in one place.
 
+mod endpointing;
 mod event;
 mod machine;
 mod policy;
@@ -13,7 +14,9 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 mod time;
+mod unfinished;
 
+pub use endpointing::{Endpointing, EndpointingPolicy, Evidence, SOUNDS_INCOMPLETE};
 pub use event::{
     EndReason, Line, ReplyId, ReplyOutcome, StopReason, TranscriptOutcome, TurnInput, TurnOutput,
     UnansweredReason, UtteranceId,
@@ -21,3 +24,4 @@ pub use event::{
 pub use machine::TurnMachine;
 pub use policy::TurnPolicy;
 pub use time::CallTime;
+pub use unfinished::Unfinished;

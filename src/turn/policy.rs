@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use super::{EndpointingPolicy, Unfinished};
 use crate::config::Config;
 
 /// How patient and how interruptible the agent is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TurnPolicy {
     /// Silence after speech that ends the caller's turn.
-    pub endpointing: Duration,
+    pub endpointing: EndpointingPolicy,
+    /// Ask for judgements of pauses; off: silence and words decide.
+    pub judge_pauses: bool,
     /// A pause that asks for a transcript before the voice detector is sure that speech ended;
     /// `None` waits for that.
     pub early_transcript: Option<Duration>,
@@ -51,7 +54,13 @@ impl From<&Config> for TurnPolicy {
         let ms = |n: u32| Duration::from_millis(u64::from(n));
         let s = |n: u32| Duration::from_secs(u64::from(n));
         Self {
-            endpointing: ms(config.turn.endpointing_ms),
+            endpointing: EndpointingPolicy {
+                usual: ms(config.turn.endpointing_ms),
+                min: ms(config.turn.endpointing_ms_min),
+                max: ms(config.turn.endpointing_ms_max),
+                unfinished: Unfinished::new(&config.turn.trailing_words, &config.turn.number_words),
+            },
+            judge_pauses: config.turn.detector_enabled,
             early_transcript: Some(ms(config.turn.early_transcript_ms)).filter(|d| !d.is_zero()),
             speculation: config.turn.speculation,
             interruption_min: ms(config.turn.interruption_ms),

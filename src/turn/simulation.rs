@@ -9,8 +9,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::{
-    CallTime, EndReason, ReplyId, ReplyOutcome, TranscriptOutcome, TurnInput, TurnMachine,
-    TurnOutput, TurnPolicy, UtteranceId,
+    CallTime, EndReason, EndpointingPolicy, ReplyId, ReplyOutcome, TranscriptOutcome, TurnInput,
+    TurnMachine, TurnOutput, TurnPolicy, UtteranceId,
 };
 
 /// What the outside world is about to do, by time.
@@ -63,6 +63,14 @@ fn plan_caller(world: &mut World, rng: &mut StdRng) {
                     let length = ms(rng, 100..3_000);
                     now = plan_speech(world, rng, now, length);
                 }
+                if rng.random_bool(0.2) {
+                    // Searches for words, again and again.
+                    for _ in 0..rng.random_range(2..6) {
+                        now = now + ms(rng, 100..2_500);
+                        let length = ms(rng, 150..1_500);
+                        now = plan_speech(world, rng, now, length);
+                    }
+                }
             }
         }
     }
@@ -110,6 +118,8 @@ fn react(world: &mut World, rng: &mut StdRng, now: CallTime, output: TurnOutput)
             let outcome = match rng.random_range(0..10) {
                 0 => TranscriptOutcome::Failed,
                 1 => TranscriptOutcome::Words(String::new()),
+                2 => TranscriptOutcome::Words(format!("words-{utterance} and")),
+                3 => TranscriptOutcome::Words(format!("my number is words-{utterance} 0 5 5")),
                 _ => TranscriptOutcome::Words(format!("words-{utterance}")),
             };
             if rng.random_bool(0.95) {
@@ -120,6 +130,10 @@ fn react(world: &mut World, rng: &mut StdRng, now: CallTime, output: TurnOutput)
                 }
             }
             world.outcomes.insert(utterance, outcome);
+        }
+        TurnOutput::JudgePause { from, at } => {
+            assert!(from < at && at <= now, "a pause that began: {from}..{at} at {now}");
+            judge(world, rng, now, at);
         }
         TurnOutput::DropTranscript { utterance } => {
             assert!(world.transcripts.remove(&utterance).is_some(), "dropped what was asked");
@@ -164,6 +178,20 @@ fn react(world: &mut World, rng: &mut StdRng, now: CallTime, output: TurnOutput)
     }
 }
 
+/// What the turn detector does: in time, late, twice, never; right, wrong, or nonsense.
+fn judge(world: &mut World, rng: &mut StdRng, now: CallTime, at: CallTime) {
+    let times = [0, 1, 1, 1, 1, 1, 1, 2][rng.random_range(0..8)];
+    for _ in 0..times {
+        let complete = match rng.random_range(0..12) {
+            0 => f32::NAN,
+            1 => rng.random_range(-3.0..4.0),
+            _ => rng.random_range(0.0..1.0),
+        };
+        let late = if rng.random_bool(0.8) { 20..300 } else { 300..6_000 };
+        world.at(now + ms(rng, late), TurnInput::PauseJudged { at, complete });
+    }
+}
+
 fn answers(world: &mut World, to: &str) {
     assert!(!to.trim().is_empty(), "a reply to nothing");
     for word in to.split(' ').filter_map(|w| w.strip_prefix("words-u")) {
@@ -192,7 +220,13 @@ fn simulate(seed: u64) -> World {
     let mut world = World::default();
     let policy = TurnPolicy {
         call_max: ms(&mut rng, 5_000..600_000),
-        endpointing: ms(&mut rng, 0..1_500),
+        endpointing: EndpointingPolicy {
+            usual: ms(&mut rng, 0..1_500),
+            min: ms(&mut rng, 0..1_500),
+            max: ms(&mut rng, 0..3_000),
+            ..TurnPolicy::default().endpointing
+        },
+        judge_pauses: rng.random_bool(0.8),
         interruption_min: ms(&mut rng, 0..800),
         early_transcript: rng.random_bool(0.7).then(|| ms(&mut rng, 0..300)),
         speculation: rng.random_bool(0.8),

@@ -5,13 +5,17 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 
 use super::{
-    CallTime, EndReason, ReplyId, ReplyOutcome, TranscriptOutcome, TurnInput, TurnMachine,
-    TurnOutput, TurnPolicy, UtteranceId,
+    CallTime, EndReason, EndpointingPolicy, ReplyId, ReplyOutcome, TranscriptOutcome, TurnInput,
+    TurnMachine, TurnOutput, TurnPolicy, UtteranceId,
 };
 
 fn policy() -> TurnPolicy {
     TurnPolicy {
-        endpointing: Duration::from_millis(500),
+        endpointing: EndpointingPolicy {
+            usual: Duration::from_millis(500),
+            ..TurnPolicy::default().endpointing
+        },
+        judge_pauses: false,
         interruption_min: Duration::from_millis(400),
         ..TurnPolicy::default()
     }
@@ -60,6 +64,10 @@ fn parse(now: CallTime, what: &str) -> TurnInput {
             at: CallTime::from_millis(at.trim_end_matches("ms").parse().unwrap()),
         },
         ["caller", "stops"] => TurnInput::SpeechEnded { at: now },
+        ["judged", at, percent] => TurnInput::PauseJudged {
+            at: CallTime::from_millis(at.trim_end_matches("ms").parse().unwrap()),
+            complete: percent.trim_end_matches('%').parse::<f32>().unwrap() / 100.0,
+        },
         ["caller", "writes", words @ ..] => TurnInput::CallerText(words.join(" ")),
         ["stt", utterance, "failed"] => TurnInput::Transcript {
             utterance: UtteranceId(id(utterance)),
@@ -87,6 +95,7 @@ fn drain(machine: &mut TurnMachine, now: CallTime, trace: &mut String) {
             TurnOutput::Transcribe { utterance, from, until } => {
                 format!("transcribe {utterance} {from}..{until}")
             }
+            TurnOutput::JudgePause { from, at } => format!("judge {from}..{at}"),
             TurnOutput::DropTranscript { utterance } => format!("drop {utterance}"),
             TurnOutput::Reply { reply, to, .. } => format!("reply {reply}: {to}"),
             TurnOutput::Prepare { reply, to } => format!("prepare {reply}: {to}"),
@@ -176,8 +185,8 @@ fn a_caller_who_pauses_and_goes_on_is_heard_to_the_end() {
             2200ms discard r2
             3100ms transcribe u2 1000ms..3100ms
             3300ms prepare r3: i want to cancel my order
-            3600ms thinking
-            3600ms commit r3
+            3629ms thinking
+            3629ms commit r3
             4000ms speaking
         "#]],
     );
@@ -209,8 +218,8 @@ fn a_caller_who_goes_on_while_the_agent_thinks_gets_one_answer_to_all_of_it() {
             2800ms listening
             3600ms transcribe u2 2400ms..3600ms
             3700ms prepare r3: i want to cancel my order
-            4100ms thinking
-            4100ms commit r3
+            4219ms thinking
+            4219ms commit r3
             4300ms speaking
         "#]],
     );
@@ -302,10 +311,6 @@ fn a_noise_that_stopped_an_unheard_answer_brings_it_back() {
             2800ms listening
             3000ms transcribe u2 2400ms..3000ms
             3100ms prepare r3: what is your name
-            3500ms unanswered u2 NoWords
-            3500ms thinking
-            3500ms commit r3
-            3600ms speaking
         "#]],
     );
 }
@@ -677,4 +682,176 @@ fn a_caller_who_never_stops_is_answered_and_does_not_interrupt_the_answer() {
         15400ms r3 audible
         ",
     ));
+}
+
+fn check_judged(script: &str, expected: Expect) {
+    let endpointing = EndpointingPolicy {
+        usual: Duration::from_millis(500),
+        min: Duration::from_millis(300),
+        max: Duration::from_millis(1_500),
+        ..TurnPolicy::default().endpointing
+    };
+    let policy = TurnPolicy { endpointing, judge_pauses: true, speculation: false, ..policy() };
+    expected.assert_eq(&run(policy, script));
+}
+
+#[test]
+fn a_turn_that_sounds_complete_is_answered_sooner_and_one_that_does_not_later() {
+    check_judged(
+        "
+        0ms    ready
+        10ms   r1 finished
+        2000ms caller starts
+        3000ms caller stops
+        3050ms stt u1 what time is it
+        3060ms judged 3000ms 100%
+        3900ms r2 finished
+        5000ms caller starts
+        6000ms caller stops
+        6050ms stt u2 i would like
+        6060ms judged 6000ms 20%
+        9000ms hang up
+        ",
+        expect![[r#"
+            0ms say r1 Welcome
+            10ms listening
+            3000ms transcribe u1 2000ms..3000ms
+            3000ms judge 2000ms..3000ms
+            3300ms thinking
+            3300ms reply r2: what time is it
+            3900ms listening
+            6000ms transcribe u2 5000ms..6000ms
+            6000ms judge 5000ms..6000ms
+            6700ms judge 5000ms..6000ms
+            7099ms thinking
+            7099ms reply r3: i would like
+            9000ms stop r3 Ending
+            9000ms end CallerLeft
+        "#]],
+    );
+}
+
+#[test]
+fn a_pause_that_sounded_incomplete_is_judged_again_and_the_last_word_counts() {
+    check_judged(
+        "
+        0ms    ready
+        10ms   r1 finished
+        2000ms caller starts
+        3000ms caller stops
+        3050ms stt u1 a table for two
+        3060ms judged 3000ms 0%
+        3760ms judged 3000ms 90%
+        9000ms hang up
+        ",
+        expect![[r#"
+            0ms say r1 Welcome
+            10ms listening
+            3000ms transcribe u1 2000ms..3000ms
+            3000ms judge 2000ms..3000ms
+            3700ms judge 2000ms..3000ms
+            3760ms thinking
+            3760ms reply r2: a table for two
+            9000ms stop r2 Ending
+            9000ms end CallerLeft
+        "#]],
+    );
+}
+
+#[test]
+fn a_judgement_of_another_pause_and_one_that_comes_after_the_answer_change_nothing() {
+    check_judged(
+        "
+        0ms    ready
+        10ms   r1 finished
+        2000ms caller starts
+        3000ms caller stops
+        3050ms stt u1 hello
+        3300ms caller starts
+        3350ms judged 3000ms 100%
+        4000ms caller stops
+        4050ms stt u2 hello there
+        4060ms judged 3000ms 0%
+        4600ms judged 4000ms 0%
+        5700ms r2 finished
+        5800ms hang up
+        ",
+        expect![[r#"
+            0ms say r1 Welcome
+            10ms listening
+            3000ms transcribe u1 2000ms..3000ms
+            3000ms judge 2000ms..3000ms
+            3300ms drop u1
+            4000ms transcribe u2 2000ms..4000ms
+            4000ms judge 2000ms..4000ms
+            4500ms thinking
+            4500ms reply r2: hello there
+            5700ms listening
+            5800ms end CallerLeft
+        "#]],
+    );
+}
+
+#[test]
+fn words_that_lead_on_are_waited_for_and_silence_ends_every_turn() {
+    check_judged(
+        "
+        0ms    ready
+        10ms   r1 finished
+        2000ms caller starts
+        3000ms caller stops
+        3050ms stt u1 my number is 0 5 5
+        4200ms caller starts
+        4900ms caller stops
+        4950ms stt u2 my number is 0 5 5 1 2 and
+        9000ms hang up
+        ",
+        expect![[r#"
+            0ms say r1 Welcome
+            10ms listening
+            3000ms transcribe u1 2000ms..3000ms
+            3000ms judge 2000ms..3000ms
+            4200ms drop u1
+            4900ms transcribe u2 2000ms..4900ms
+            4900ms judge 2000ms..4900ms
+            6400ms thinking
+            6400ms reply r2: my number is 0 5 5 1 2 and
+            9000ms stop r2 Ending
+            9000ms end CallerLeft
+        "#]],
+    );
+}
+
+#[test]
+fn a_hesitating_caller_is_given_more_time_after_each_pause() {
+    check_judged(
+        "
+        0ms    ready
+        10ms   r1 finished
+        2000ms caller starts
+        2400ms caller stops
+        2850ms caller starts
+        3200ms caller stops
+        3680ms caller starts
+        4000ms caller stops
+        4050ms stt u3 i would like a table
+        9000ms hang up
+        ",
+        expect![[r#"
+            0ms say r1 Welcome
+            10ms listening
+            2400ms transcribe u1 2000ms..2400ms
+            2400ms judge 2000ms..2400ms
+            2850ms drop u1
+            3200ms transcribe u2 2000ms..3200ms
+            3200ms judge 2000ms..3200ms
+            3680ms drop u2
+            4000ms transcribe u3 2000ms..4000ms
+            4000ms judge 2000ms..4000ms
+            4602ms thinking
+            4602ms reply r2: i would like a table
+            9000ms stop r2 Ending
+            9000ms end CallerLeft
+        "#]],
+    );
 }

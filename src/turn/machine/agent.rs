@@ -104,6 +104,7 @@ impl TurnMachine {
         let why = match content {
             Content::Answer(to) if !audible => {
                 self.carried.push(to);
+                self.learn_cut_off();
                 StopReason::CallerWentOn
             }
             Content::Answer(_) | Content::Fixed(_) => why,

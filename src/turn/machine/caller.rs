@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use super::pause::Judgement;
 use super::{OpenTurn, Part, Phase, TurnMachine, Voice};
 use crate::transport::AgentState;
 use crate::turn::{
@@ -26,6 +27,7 @@ impl TurnMachine {
     pub(super) fn speech_started(&mut self, at: CallTime) {
         self.caller = Voice::Speaking { since: at };
         self.silence_prompts_said = 0;
+        self.learn_pause(at);
         self.go_on(at);
     }
 
@@ -55,6 +57,7 @@ impl TurnMachine {
             return;
         }
         turn.paused_at = None;
+        turn.judgement = Judgement::new();
         // What was asked at the pause is asked again, longer, unless it would soon be more than
         // one transcription takes.
         let long = self.policy.utterance_max / 2;
@@ -137,6 +140,7 @@ impl TurnMachine {
         let words = self.words_to_answer();
         let Some(turn) = self.turn.take() else { return };
         self.carried.clear();
+        self.answered_pause = turn.paused_at;
         // Cut off in mid-speech: what follows is the next turn.
         self.turn = match self.caller {
             Voice::Speaking { .. } => Some(OpenTurn::new(turn.from, None)),
