@@ -47,14 +47,14 @@ async fn main() {
 
 async fn measure(engine: &Engine, threads: u32, name: &str, request: &SynthesizeRequest) {
     let (mut first, mut rtf, mut audio_s) = (Vec::new(), Vec::new(), 0.0);
-    let cpu_before = cpu_s(engine);
+    let cpu_before = engine.cpu_s();
     for _ in 0..RUNS {
         let heard = engine.say(request.clone()).await.unwrap();
         first.push(heard.first_audio.unwrap().as_secs_f64() * 1000.0);
         rtf.push(f64::from(heard.done.total_ms) / 1000.0 / heard.seconds());
         audio_s += heard.seconds();
     }
-    let cpu = (cpu_s(engine) - cpu_before) / audio_s;
+    let cpu = (engine.cpu_s() - cpu_before) / audio_s;
     first.sort_by(f64::total_cmp);
     rtf.sort_by(f64::total_cmp);
     println!(
@@ -65,15 +65,6 @@ async fn measure(engine: &Engine, threads: u32, name: &str, request: &Synthesize
         rtf[RUNS / 2],
         cpu
     );
-}
-
-/// User and system time of the engine so far; Linux only, 0 elsewhere.
-fn cpu_s(engine: &Engine) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", engine.child.id().unwrap()));
-    let Ok(stat) = stat else { return 0.0 };
-    let after_name = stat.rsplit(')').next().unwrap();
-    let field = |n: usize| after_name.split_whitespace().nth(n).unwrap().parse::<f64>().unwrap();
-    (field(11) + field(12)) / 100.0
 }
 
 fn rss_mb(engine: &Engine) -> u64 {

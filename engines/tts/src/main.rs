@@ -6,6 +6,7 @@
 
 mod espeak;
 mod loudness;
+mod onnx;
 mod piper;
 mod queue;
 mod render;
@@ -51,9 +52,13 @@ struct Args {
     /// Folder that holds espeak-ng-data [default: espeak's own]
     #[arg(long, value_name = "PATH")]
     espeak_data: Option<PathBuf>,
-    /// Sentences rendered at once, each by its own session; the threads are shared out among them
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
-    workers: u32,
+    /// Steps rendered at once, each by its own session; the threads are shared out among them
+    /// [default: one for each thread]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
+    workers: Option<u32>,
+    /// Speak whole sentences even where a voice could be streamed; for comparisons
+    #[arg(long)]
+    whole_sentences: bool,
     /// Most requests at once; more are refused
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
     requests_max: u32,
@@ -65,14 +70,18 @@ async fn main() -> ExitCode {
     let started = Instant::now();
     let args = Args::parse();
     init_logging();
+    // Two workers with a thread each make more audio than one with two: 0.031 against 0.042 of its
+    // length. The first audio of a chunk is short work, and others do not wait for it.
+    let workers = args.workers.unwrap_or_else(|| args.engine.threads.clamp(1, 64));
     let wanted = Wanted {
         onnxruntime: args.onnxruntime,
         piper: args.voices,
         espeak: args.espeak_voices,
         espeak_library: args.espeak_lib,
         espeak_data: args.espeak_data,
-        workers: args.workers as usize,
-        threads_per_worker: (args.engine.threads / args.workers).max(1) as usize,
+        workers: workers as usize,
+        threads_per_worker: (args.engine.threads / workers).max(1) as usize,
+        streaming: !args.whole_sentences,
     };
     let voices = match Voices::load(&wanted) {
         Ok(voices) => Arc::new(voices),
@@ -83,7 +92,7 @@ async fn main() -> ExitCode {
     };
     let about = About {
         threads: args.engine.threads,
-        workers: args.workers,
+        workers,
         load_ms: started.elapsed().as_millis() as u64,
     };
     for voice in voices.list() {

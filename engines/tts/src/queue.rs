@@ -1,7 +1,7 @@
-//! The order in which sentences are rendered. Pure: no thread, no clock.
+//! The order in which steps are rendered. Pure: no thread, no clock.
 //!
-//! The request with the least audio made so far goes first, so a new caller's first sentence
-//! overtakes the fifth sentence of a long answer that is already playing.
+//! The request with the least audio made so far goes first, so a new caller's first chunk overtakes
+//! the later chunks of an answer that is already playing, and equals take turns.
 
 /// Waiting jobs; bounded by the admission gate in front of it.
 #[derive(Debug)]

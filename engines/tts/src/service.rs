@@ -1,7 +1,7 @@
 //! The engine contract: requests are checked and admitted here, cut into sentences, and their
-//! audio streamed in pieces of 100 ms as it is made.
+//! audio streamed in pieces of 100 ms as it is made, each sentence's words before its audio.
 //!
-//! One task per request asks for one sentence ahead of what it sends. A caller that reads slowly
+//! One task per request asks for one step ahead of what it sends. A caller that reads slowly
 //! holds up its own request only; one that has gone cancels it.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use sawt_engine_protocol::v1::synthesize_event::Event;
 use sawt_engine_protocol::v1::text_to_speech_server::TextToSpeech;
 use sawt_engine_protocol::v1::{
     InfoRequest, InfoResponse, ProbeRequest, ProbeResponse, SynthesizeDone, SynthesizeEvent,
-    SynthesizeRequest, WordMark,
+    SynthesizeRequest, SynthesizeWords, WordMark,
 };
 use sawt_engine_protocol::{SAMPLE_RATES_HZ, SYNTHESIS_CHARS_MAX};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -22,7 +22,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::loudness;
-use crate::render::{RenderError, Rendered, Sentence};
+use crate::render::{Opening, RenderError, Rendered, Sentence, Task};
 use crate::resample::Resampler;
 use crate::text;
 use crate::voices::{Voice, Voices};
@@ -84,7 +84,7 @@ impl Engine for Service {
         for voice in self.one_voice_per_backend() {
             let (pool, index) = self.voices.pool_of(voice);
             let sentence = Sentence { text: "1 2".into(), speed: 2.0 };
-            let answer = pool.submit(0, index, sentence, Arc::default());
+            let answer = pool.submit(0, index, Task::Sentence(sentence), Arc::default());
             let rendered = tokio::time::timeout(PROBE_WAIT_MAX, answer)
                 .await
                 .map_err(|_| Status::internal(format!("voice {} gives no audio", voice.name)))?;
@@ -203,28 +203,27 @@ impl Synthesis {
             voice: self.voice.name.clone(),
             ..SynthesizeDone::default()
         };
-        let mut waiting = sentences.next().map(|text| self.submit(text));
+        let mut waiting = sentences.next().map(|text| self.submit(self.sentence(text)));
         while let Some(answer) = waiting.take() {
             let rendered = self.wait(answer).await?;
-            let sentence_start = self.resampler.samples_in();
+            let from = self.resampler.samples_in();
             let mut pcm = rendered.pcm;
             loudness::apply(&mut pcm, self.voice.gain);
             let mut audio = Vec::new();
             self.resampler.push(&pcm, &mut audio)?;
-            // The next sentence renders while this one is sent.
-            waiting = sentences.next().map(|text| self.submit(text));
+            // The next step renders while this one is sent.
+            let next = match rendered.rest {
+                Some(rest) => Some(Task::Rest(rest)),
+                None => sentences.next().map(|text| self.sentence(text)),
+            };
+            waiting = next.map(|task| self.submit(task));
             if waiting.is_none() {
                 self.resampler.finish(&mut audio)?;
             }
-            if !done.phonemes.is_empty() {
-                done.phonemes.push(' ');
+            if let Some(opening) = rendered.opening {
+                self.open(opening, from, &mut done).await?;
             }
-            done.phonemes.push_str(&rendered.phonemes);
-            done.words.extend(rendered.words.into_iter().map(|(word, at)| WordMark {
-                word,
-                start_sample: self.resampler.convert(sentence_start + at),
-            }));
-            if done.samples == 0 {
+            if done.samples == 0 && !audio.is_empty() {
                 done.first_audio_ms = self.elapsed_ms();
             }
             done.samples += audio.len() as u64;
@@ -234,11 +233,35 @@ impl Synthesis {
         self.send(Event::Done(done)).await
     }
 
-    fn submit(&self, text: String) -> Answer {
+    /// Tells what is known of a sentence that starts at sample `from` of the voice.
+    async fn open(
+        &self,
+        opening: Opening,
+        from: u64,
+        done: &mut SynthesizeDone,
+    ) -> Result<(), Ended> {
+        if !done.phonemes.is_empty() {
+            done.phonemes.push(' ');
+        }
+        done.phonemes.push_str(&opening.phonemes);
+        if opening.words.is_empty() {
+            return Ok(());
+        }
+        let mark = |(word, at)| WordMark { word, start_sample: self.resampler.convert(from + at) };
+        let words: Vec<WordMark> = opening.words.into_iter().map(mark).collect();
+        done.words.extend(words.iter().cloned());
+        let end_sample = self.resampler.convert(from + opening.samples);
+        self.send(Event::Words(SynthesizeWords { words, end_sample })).await
+    }
+
+    fn sentence(&self, text: String) -> Task {
+        Task::Sentence(Sentence { text, speed: self.speed })
+    }
+
+    fn submit(&self, task: Task) -> Answer {
         let audio_ms = self.resampler.samples_in() * 1000 / u64::from(self.voice.sample_rate_hz);
         let (pool, index) = self.voices.pool_of(&self.voice);
-        let sentence = Sentence { text, speed: self.speed };
-        pool.submit(audio_ms, index, sentence, Arc::clone(&self.cancelled))
+        pool.submit(audio_ms, index, task, Arc::clone(&self.cancelled))
     }
 
     async fn wait(&self, answer: Answer) -> Result<Rendered, Ended> {

@@ -10,9 +10,10 @@ use crate::espeak::{Espeak, EspeakError};
 use crate::loudness;
 use crate::piper::VoiceError;
 use crate::piper::config::{VoiceConfig, is_tag, primary_tag};
+use crate::piper::file::{Graphs, config_path};
 use crate::piper::phonemes::clauses;
-use crate::piper::voice::{PiperVoice, config_path};
-use crate::render::{RenderError, Rendered, Sentence};
+use crate::piper::voice::PiperVoice;
+use crate::render::{Opening, RenderError, Rendered, Sentence, Task};
 use crate::worker::{Pool, Renderer};
 
 /// Why the voices can not be offered. No restart mends these.
@@ -50,6 +51,8 @@ pub(crate) struct Wanted {
     pub(crate) espeak_data: Option<PathBuf>,
     pub(crate) workers: usize,
     pub(crate) threads_per_worker: usize,
+    /// Cut voices in two, so that they speak as they decode.
+    pub(crate) streaming: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +135,7 @@ impl Voices {
         }
     }
 
-    /// Sentences waiting in all queues.
+    /// Steps waiting in all queues.
     pub(crate) fn queue_depth(&self) -> usize {
         self.espeak.depth() + self.piper.as_ref().map_or(0, Pool::depth)
     }
@@ -169,35 +172,88 @@ fn load_piper(
         espeak.check_voice(&config.espeak_voice)?;
         configs.push(config);
     }
-    let mut renderers: Vec<Renderer> = Vec::new();
-    for worker in 0..wanted.workers.max(1) {
-        let mut voices = Vec::new();
-        for (index, (model, config)) in wanted.piper.iter().zip(&configs).enumerate() {
-            let threads = wanted.threads_per_worker.max(1);
-            let mut voice =
-                PiperVoice::load(&environment, espeak, model, Arc::clone(config), threads)?;
-            let name = model.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
-            // Every session is warmed up; the first one's audio also sets the voice's loudness.
-            let audio =
-                calibrate(name, &config.language, |sentence| voice.render(sentence, &|| false))?;
-            if worker == 0 {
-                list.push(Voice {
-                    name: checked_name(name)?,
-                    language: config.language.clone(),
-                    sample_rate_hz: config.sample_rate_hz,
-                    gain: loudness::gain_for(&audio.pcm, config.sample_rate_hz),
-                    backend: Backend::Piper,
-                    index,
-                });
+    // Of each worker, its voices.
+    let mut workers: Vec<Vec<PiperVoice>> = Vec::new();
+    workers.resize_with(wanted.workers.max(1), Vec::new);
+    for (index, (model, config)) in wanted.piper.iter().zip(&configs).enumerate() {
+        let name = model.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+        let loader = Loader { environment: &environment, espeak, model, config, name, wanted };
+        let (voices, pcm) = loader.load()?;
+        list.push(Voice {
+            name: checked_name(name)?,
+            language: config.language.clone(),
+            sample_rate_hz: config.sample_rate_hz,
+            gain: loudness::gain_for(&pcm, config.sample_rate_hz),
+            backend: Backend::Piper,
+            index,
+        });
+        for (worker, voice) in workers.iter_mut().zip(voices) {
+            worker.push(voice);
+        }
+    }
+    let renderer = |mut voices: Vec<PiperVoice>| -> Renderer {
+        Box::new(move |index, task, cancelled| {
+            let voice = voices.get_mut(index).expect("the list knows each voice. This is a bug.");
+            voice.render(task, &|| cancelled.load(Ordering::Relaxed))
+        })
+    };
+    Ok(Some(Pool::start("piper", workers.into_iter().map(renderer).collect())?))
+}
+
+/// One Piper voice on its way into all workers.
+struct Loader<'a> {
+    environment: &'a ort::environment::Environment,
+    espeak: &'a Arc<Espeak>,
+    model: &'a Path,
+    config: &'a Arc<VoiceConfig>,
+    name: &'a str,
+    wanted: &'a Wanted,
+}
+
+impl Loader<'_> {
+    /// The voice once per worker, each warmed up, and how the test sentence sounds.
+    fn load(&self) -> Result<(Vec<PiperVoice>, Vec<f32>), LoadError> {
+        let mut graphs = Graphs::read(self.model, self.wanted.streaming)?;
+        let mut first = self.open(&graphs)?;
+        let mut settled = None;
+        if matches!(graphs, Graphs::Cut { .. }) {
+            match first.settle(&test_sentence(&self.config.language)) {
+                Ok(pcm) => settled = Some(pcm),
+                Err(reason) => {
+                    tracing::warn!(
+                        voice = self.name,
+                        reason,
+                        "Voice can not be streamed: it speaks whole sentences, and starts later."
+                    );
+                    graphs = Graphs::read(self.model, false)?;
+                    first = self.open(&graphs)?;
+                }
+            }
+        }
+        let context_frames = first.context_frames();
+        let mut voices = vec![first];
+        for _ in 1..self.wanted.workers {
+            let mut voice = self.open(&graphs)?;
+            if let Some(frames) = context_frames {
+                voice.set_context_frames(frames);
             }
             voices.push(voice);
         }
-        renderers.push(Box::new(move |index, sentence, cancelled| {
-            let voice = voices.get_mut(index).expect("the list knows each voice. This is a bug.");
-            voice.render(sentence, &|| cancelled.load(Ordering::Relaxed))
-        }));
+        // Every session is warmed up, at the sizes that occur.
+        let mut heard = Vec::new();
+        for voice in &mut voices {
+            heard =
+                calibrate(self.name, &self.config.language, |task| voice.render(task, &|| false))?;
+        }
+        Ok((voices, settled.unwrap_or(heard)))
     }
-    Ok(Some(Pool::start("piper", renderers)?))
+
+    fn open(&self, graphs: &Graphs) -> Result<PiperVoice, LoadError> {
+        let threads = self.wanted.threads_per_worker.max(1);
+        let config = Arc::clone(self.config);
+        PiperVoice::load(self.environment, self.espeak, graphs, config, threads)
+            .map_err(|detail| VoiceError::Model { path: self.model.to_owned(), detail }.into())
+    }
 }
 
 fn load_espeak(
@@ -209,22 +265,22 @@ fn load_espeak(
         checked_name(language)?;
         espeak.check_voice(language)?;
         let name = format!("espeak-{language}");
-        let audio = calibrate(&name, &primary_tag(language), |sentence| {
-            render_espeak(espeak, language, sentence, Arc::default())
+        let pcm = calibrate(&name, &primary_tag(language), |task| {
+            render_espeak(espeak, language, task, Arc::default())
         })?;
         list.push(Voice {
             name,
             language: primary_tag(language),
             sample_rate_hz: espeak.sample_rate_hz(),
-            gain: loudness::gain_for(&audio.pcm, espeak.sample_rate_hz()),
+            gain: loudness::gain_for(&pcm, espeak.sample_rate_hz()),
             backend: Backend::Espeak,
             index,
         });
     }
     let (espeak, languages) = (Arc::clone(espeak), languages.to_vec());
-    let renderer: Renderer = Box::new(move |index, sentence, cancelled| {
+    let renderer: Renderer = Box::new(move |index, task, cancelled| {
         let language = languages.get(index).expect("the list knows each voice. This is a bug.");
-        render_espeak(&espeak, language, sentence, cancelled)
+        render_espeak(&espeak, language, task, cancelled)
     });
     Ok(Pool::start("espeak", vec![renderer])?)
 }
@@ -232,9 +288,12 @@ fn load_espeak(
 fn render_espeak(
     espeak: &Espeak,
     voice: &str,
-    sentence: &Sentence,
+    task: Task,
     cancelled: Arc<AtomicBool>,
 ) -> Result<Rendered, RenderError> {
+    let Task::Sentence(sentence) = task else {
+        return Err(RenderError::Failed("half a sentence for espeak. This is a bug.".into()));
+    };
     let text = sentence.text.as_str();
     let failed = |error: EspeakError| match error {
         EspeakError::Cancelled => RenderError::Cancelled,
@@ -249,9 +308,13 @@ fn render_espeak(
         Some((word, start))
     });
     Ok(Rendered {
-        phonemes: clauses(text, &raw).into_iter().map(|clause| clause.phonemes).collect(),
-        words: words.collect(),
+        opening: Some(Opening {
+            phonemes: clauses(text, &raw).into_iter().map(|clause| clause.phonemes).collect(),
+            words: words.collect(),
+            samples: audio.pcm.len() as u64,
+        }),
         pcm: audio.pcm.iter().map(|&sample| f32::from(sample) / 32768.0).collect(),
+        rest: None,
     })
 }
 
@@ -259,21 +322,31 @@ fn render_espeak(
 fn calibrate(
     voice: &str,
     language: &str,
-    render: impl FnOnce(&Sentence) -> Result<Rendered, RenderError>,
-) -> Result<Rendered, LoadError> {
+    mut render: impl FnMut(Task) -> Result<Rendered, RenderError>,
+) -> Result<Vec<f32>, LoadError> {
+    let mute = |detail: String| LoadError::Mute { voice: voice.to_owned(), detail };
+    let mut pcm = Vec::new();
+    let mut next = Some(Task::Sentence(test_sentence(language)));
+    while let Some(task) = next {
+        let rendered = render(task).map_err(|error| mute(error.to_string()))?;
+        pcm.extend(rendered.pcm);
+        next = rendered.rest.map(Task::Rest);
+    }
+    match loudness::speech_rms(&pcm, 22_050) {
+        Some(_) => Ok(pcm),
+        None => Err(mute("it made silence of a test sentence".into())),
+    }
+}
+
+/// A sentence with which a voice of `language` is tried.
+fn test_sentence(language: &str) -> Sentence {
     let text = match language {
         "en" => "Thank you for calling, how can I help you today?",
         "ar" => "شكرا على اتصالك، كيف يمكنني مساعدتك اليوم؟",
         // espeak reads digits in every language.
         _ => "1 2 3 4 5 6 7 8 9",
     };
-    let mute = |detail: String| LoadError::Mute { voice: voice.to_owned(), detail };
-    let rendered = render(&Sentence { text: text.into(), speed: 1.0 })
-        .map_err(|error| mute(error.to_string()))?;
-    match loudness::speech_rms(&rendered.pcm, 22_050) {
-        Some(_) => Ok(rendered),
-        None => Err(mute("it made silence of a test sentence".into())),
-    }
+    Sentence { text: text.into(), speed: 1.0 }
 }
 
 fn environment(library: &Path) -> Result<ort::environment::Environment, LoadError> {

@@ -1,6 +1,7 @@
 //! Threads that render: one pool for Piper, one thread for espeak's own voices.
 //!
-//! Each thread owns what it renders with. A job whose caller has gone is dropped unrendered.
+//! Each thread owns what it renders with. A job is one step of a sentence: whoever asked asks again
+//! for the next, so callers take turns, and a sentence nobody waits for ends after the step it is at.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,15 +11,15 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 use crate::queue::Queue;
-use crate::render::{RenderError, Rendered, Sentence};
+use crate::render::{RenderError, Rendered, Task};
 
-/// Renders a sentence with the voice of an index; asks the closure whether anybody still waits.
+/// Does a step with the voice of an index; the flag tells that nobody waits any more.
 pub(crate) type Renderer =
-    Box<dyn FnMut(usize, &Sentence, Arc<AtomicBool>) -> Result<Rendered, RenderError> + Send>;
+    Box<dyn FnMut(usize, Task, Arc<AtomicBool>) -> Result<Rendered, RenderError> + Send>;
 
 struct Job {
     voice: usize,
-    sentence: Sentence,
+    task: Task,
     cancelled: Arc<AtomicBool>,
     reply: oneshot::Sender<Result<Rendered, RenderError>>,
 }
@@ -30,7 +31,7 @@ struct Shared {
     stopping: AtomicBool,
 }
 
-/// A pool of rendering threads. Dropping it ends them after the sentences they are at.
+/// A pool of rendering threads. Dropping it ends them after the steps they are at.
 pub(crate) struct Pool {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -53,22 +54,22 @@ impl Pool {
         Ok(Self { shared, threads })
     }
 
-    /// Queues a sentence of a request that has `audio_ms` of audio already. The queue is bounded
-    /// by the requests admitted: each has one sentence here at most.
+    /// Queues a step of a request that has `audio_ms` of audio already. The queue is bounded by
+    /// the requests admitted: each has one step here at most.
     pub(crate) fn submit(
         &self,
         audio_ms: u64,
         voice: usize,
-        sentence: Sentence,
+        task: Task,
         cancelled: Arc<AtomicBool>,
     ) -> oneshot::Receiver<Result<Rendered, RenderError>> {
         let (reply, answer) = oneshot::channel();
-        self.lock().push(audio_ms, Job { voice, sentence, cancelled, reply });
+        self.lock().push(audio_ms, Job { voice, task, cancelled, reply });
         self.shared.wake.notify_one();
         answer
     }
 
-    /// Sentences waiting.
+    /// Steps waiting.
     pub(crate) fn depth(&self) -> usize {
         self.lock().len()
     }
@@ -96,7 +97,7 @@ fn work(shared: &Shared, mut renderer: Renderer) {
             continue;
         }
         let rendered = catch_unwind(AssertUnwindSafe(|| {
-            renderer(job.voice, &job.sentence, Arc::clone(&job.cancelled))
+            renderer(job.voice, job.task, Arc::clone(&job.cancelled))
         }))
         .unwrap_or_else(|_| {
             Err(RenderError::Failed("rendering this text panicked. This is a bug.".into()))
@@ -121,14 +122,22 @@ fn next(shared: &Shared) -> Option<Job> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::Sentence;
 
-    fn sentence(text: &str) -> Sentence {
-        Sentence { text: text.into(), speed: 1.0 }
+    fn sentence(text: &str) -> Task {
+        Task::Sentence(Sentence { text: text.into(), speed: 1.0 })
+    }
+
+    fn text(task: Task) -> String {
+        match task {
+            Task::Sentence(sentence) => sentence.text,
+            Task::Rest(_) => panic!("a rest without its beginning"),
+        }
     }
 
     #[test]
     fn a_panic_fails_one_sentence_and_the_thread_lives_on() {
-        let renderer: Renderer = Box::new(|_, sentence, _| match sentence.text.as_str() {
+        let renderer: Renderer = Box::new(|_, task, _| match text(task).as_str() {
             "bad" => panic!("provoked"),
             _ => Ok(Rendered::default()),
         });
@@ -144,11 +153,12 @@ mod tests {
     fn a_sentence_nobody_waits_for_is_not_rendered() {
         let (seen, rendered) = std::sync::mpsc::sync_channel(8);
         let (open, gate) = std::sync::mpsc::sync_channel::<()>(1);
-        let renderer: Renderer = Box::new(move |_, sentence, _| {
-            if sentence.text == "slow" {
+        let renderer: Renderer = Box::new(move |_, task, _| {
+            let text = text(task);
+            if text == "slow" {
                 let _ = gate.recv();
             }
-            let _ = seen.send(sentence.text.clone());
+            let _ = seen.send(text);
             Ok(Rendered::default())
         });
         let pool = Pool::start("test", vec![renderer]).unwrap();

@@ -5,10 +5,14 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use sawt_engine_protocol::v1::synthesize_event::Event;
 use sawt_engine_protocol::v1::{InfoRequest, ProbeRequest, SynthesizeRequest};
-use support::{Engine, arabic, command, english, hear, starter_args};
+use support::{Engine, arabic, command, english, hear, starter_args, steady_args};
 use tonic::Code;
 
+const LONG_SENTENCE: &str = "I have checked your account and I can see that the payment was \
+    received yesterday so the technician will visit your house tomorrow morning between nine and \
+    eleven if that suits you.";
 const SENTENCE: &str = "Hello, thank you for calling. How can I help you today?";
 
 /// One engine for all checks: loading the voice takes longer than most of them.
@@ -25,7 +29,9 @@ async fn starter_voices_keep_the_contract() {
     unknown_voice_lists_the_voices(&engine).await;
     wrong_requests_are_refused(&engine).await;
     hostile_text_is_survived(&engine).await;
+    a_long_sentence_is_heard_before_it_is_made(&engine).await;
     long_text_streams_and_cancels(&engine).await;
+    a_sentence_nobody_hears_costs_nothing(&engine).await;
     six_callers_are_served_at_once(&engine).await;
     // Last: the parent's death ends it.
     drop(engine.child.stdin.take());
@@ -69,8 +75,10 @@ async fn words_are_marked(engine: &Engine) {
     assert!(*starts.last().unwrap() < heard.done.samples);
     // "today?" is the last word: it starts in the last third but not at the very end.
     assert!(*starts.last().unwrap() > heard.done.samples / 2);
+    // They are told before there is anything to hear: the first sentence's two clauses.
+    assert_eq!(heard.words_ahead, 5, "the first sentence's words before its audio");
     let heard = engine.say(arabic("مرحبا كيف حالك")).await.unwrap();
-    assert_eq!(heard.done.words.len(), 3);
+    assert_eq!((heard.done.words.len(), heard.words_ahead), (3, 3));
 }
 
 async fn arabic_by_espeak_is_as_loud_as_english(engine: &Engine) {
@@ -190,6 +198,33 @@ async fn long_text_streams_and_cancels(engine: &Engine) {
     assert!(started.elapsed() < limit, "{:?} after a first {first:?}", started.elapsed());
 }
 
+async fn a_long_sentence_is_heard_before_it_is_made(engine: &Engine) {
+    let heard = engine.say(english(LONG_SENTENCE)).await.unwrap();
+    assert_eq!(heard.words_ahead, LONG_SENTENCE.split(' ').count());
+    let (first, total) = (heard.done.first_audio_ms, heard.done.total_ms);
+    assert!(first * 2 < total, "first audio after {first} of {total} ms");
+    let (first, last) = (heard.first_audio.unwrap().as_millis(), u128::from(total));
+    assert!(first * 2 < last, "it came after {first} of {last} ms");
+}
+
+async fn a_sentence_nobody_hears_costs_nothing(engine: &Engine) {
+    let long = LONG_SENTENCE.replace('.', ", and ").repeat(8);
+    let mut stream = engine.tts().synthesize(english(&long)).await.unwrap().into_inner();
+    while stream
+        .message()
+        .await
+        .unwrap()
+        .is_some_and(|event| !matches!(event.event, Some(Event::PcmS16le(_))))
+    {}
+    drop(stream);
+    // The step that is under way may end.
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let before = engine.cpu_s();
+    tokio::time::sleep(Duration::from_millis(1000)).await;
+    let spent = engine.cpu_s() - before;
+    assert!(spent < 0.1, "{spent} s of work for a caller who has gone");
+}
+
 async fn six_callers_are_served_at_once(engine: &Engine) {
     let calls = (0..6).map(|i| {
         let request =
@@ -199,6 +234,41 @@ async fn six_callers_are_served_at_once(engine: &Engine) {
     for call in calls.collect::<Vec<_>>() {
         assert!(call.await.unwrap().unwrap().seconds() > 0.8);
     }
+}
+
+/// What is streamed is what the voice would have said in one go, at every rate and speed. Rates
+/// other than the voice's own show that the resampler leaves no seam between chunks either.
+#[tokio::test]
+async fn streamed_audio_is_that_of_a_whole_run() {
+    let Some((args, _dir)) = steady_args(1) else { return };
+    let streaming = Engine::start(&args).await;
+    let whole = Engine::start(&[args, vec!["--whole-sentences".into()]].concat()).await;
+    let mut requests: Vec<SynthesizeRequest> =
+        [SENTENCE, LONG_SENTENCE, "Yes.", "9".repeat(90).as_str()].map(english).to_vec();
+    requests
+        .extend([0.5, 0.7, 1.4, 2.0].map(|speed| SynthesizeRequest { speed, ..english(SENTENCE) }));
+    requests.extend(
+        [8_000, 16_000, 22_050, 24_000, 48_000]
+            .map(|rate| SynthesizeRequest { sample_rate_hz: rate, ..english(SENTENCE) }),
+    );
+    for request in requests {
+        let streamed = streaming.say(request.clone()).await.unwrap();
+        let reference = whole.say(request.clone()).await.unwrap();
+        assert_eq!(streamed.pcm.len(), reference.pcm.len(), "{request:?}");
+        assert_eq!(streamed.done.words, reference.done.words, "{request:?}");
+        assert_eq!(streamed.done.phonemes, reference.done.phonemes);
+        let snr_db = snr_db(&reference.pcm, &streamed.pcm);
+        assert!(snr_db >= 40.0, "{request:?}: {snr_db} dB");
+    }
+}
+
+/// How far `other` is from `reference`.
+fn snr_db(reference: &[i16], other: &[i16]) -> f64 {
+    let power = |value: f64| value * value;
+    let signal: f64 = reference.iter().map(|&s| power(f64::from(s))).sum();
+    let noise: f64 =
+        reference.iter().zip(other).map(|(&a, &b)| power(f64::from(a) - f64::from(b))).sum();
+    10.0 * (signal / noise.max(1.0)).log10()
 }
 
 #[tokio::test]

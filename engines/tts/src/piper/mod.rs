@@ -1,12 +1,17 @@
-//! Piper voices: text → phonemes (espeak) → ids → audio (ONNX Runtime).
+//! Piper voices: text → phonemes (espeak) → ids → frames → audio (ONNX Runtime).
 //!
 //! A voice is an ONNX graph and the `.onnx.json` beside it. Both come from outside and are
-//! checked before use.
+//! checked before use. The graph is cut in two where it loads, so that the first audio of a
+//! sentence need not wait for the rest; a voice that can not be cut speaks whole sentences.
 
+pub(crate) mod chunks;
 pub(crate) mod config;
-pub(crate) mod graph;
+pub(crate) mod file;
 pub(crate) mod ids;
+pub(crate) mod latents;
 pub(crate) mod phonemes;
+pub(crate) mod seam;
+pub(crate) mod sessions;
 pub(crate) mod voice;
 
 use std::path::PathBuf;

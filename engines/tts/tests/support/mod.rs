@@ -47,6 +47,8 @@ pub(crate) struct Heard {
     #[allow(dead_code)] // read by the bench
     pub(crate) first_audio: Option<Duration>,
     pub(crate) pieces: usize,
+    /// Words told before the first audio.
+    pub(crate) words_ahead: usize,
 }
 
 impl Heard {
@@ -79,6 +81,23 @@ pub(crate) fn starter_args(threads: u32) -> Option<Vec<String>> {
             .chain([threads.to_string()])
             .collect(),
     )
+}
+
+/// As [`starter_args`], with a `joe` that draws nothing at random: it says the same text the same
+/// way each time. Lives as long as the folder that is given back.
+pub(crate) fn steady_args(threads: u32) -> Option<(Vec<String>, tempfile::TempDir)> {
+    let mut args = starter_args(threads)?;
+    let dir = tempfile::tempdir().unwrap();
+    let model = PathBuf::from(&args[3]);
+    let config = std::fs::read(format!("{}.json", model.display())).unwrap();
+    let mut config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+    config["inference"]["noise_scale"] = 0.into();
+    config["inference"]["noise_w"] = 0.into();
+    let steady = dir.path().join(model.file_name().unwrap());
+    std::os::unix::fs::symlink(&model, &steady).unwrap();
+    std::fs::write(steady.with_extension("onnx.json"), config.to_string()).unwrap();
+    args[3] = steady.to_str().unwrap().to_owned();
+    Some((args, dir))
 }
 
 /// A command for the engine binary.
@@ -115,6 +134,16 @@ impl Engine {
         TextToSpeechClient::new(self.channel.clone())
     }
 
+    /// User and system time so far, in seconds; Linux only, 0 elsewhere.
+    pub(crate) fn cpu_s(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id().unwrap()));
+        let Ok(stat) = stat else { return 0.0 };
+        let after_name = stat.rsplit(')').next().unwrap();
+        let field =
+            |n: usize| after_name.split_whitespace().nth(n).unwrap().parse::<f64>().unwrap();
+        (field(11) + field(12)) / 100.0
+    }
+
     pub(crate) async fn say(&self, request: SynthesizeRequest) -> Result<Heard, Status> {
         hear(self.tts(), request).await
     }
@@ -127,6 +156,7 @@ pub(crate) async fn hear(
     let started = Instant::now();
     let mut stream = tts.synthesize(request).await?.into_inner();
     let (mut pcm, mut first_audio, mut pieces) = (Vec::new(), None, 0);
+    let (mut words, mut words_ahead) = (Vec::new(), 0);
     while let Some(event) = stream.message().await? {
         match event.event.unwrap() {
             Event::PcmS16le(bytes) => {
@@ -134,10 +164,16 @@ pub(crate) async fn hear(
                 pieces += 1;
                 pcm.extend(bytes.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])));
             }
+            Event::Words(told) => {
+                assert!(told.words.iter().all(|mark| mark.start_sample >= pcm.len() as u64));
+                words.extend(told.words);
+                words_ahead = if pieces == 0 { words.len() } else { words_ahead };
+            }
             Event::Done(done) => {
+                assert_eq!(done.words, words, "told before and told at the end");
                 assert!(stream.message().await?.is_none(), "something follows `done`");
                 assert_eq!(done.samples, pcm.len() as u64);
-                return Ok(Heard { pcm, done, first_audio, pieces });
+                return Ok(Heard { pcm, done, first_audio, pieces, words_ahead });
             }
         }
     }
