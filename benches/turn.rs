@@ -325,12 +325,16 @@ fn policies(complete: &[&Judged], pauses: &[&Judged]) {
             if judged.probability >= high { short } else { long }
         });
     }
-    for (min, base, max) in [(300, 500, 1_200), (300, 600, 1_500), (300, 700, 1_500)] {
-        row(format!("graded {min}/{base}/{max} ms"), &|judged| graded(judged, min, base, max));
+    for (min, base, max) in
+        [(300, 500, 1_200), (400, 500, 1_200), (450, 500, 1_200), (500, 500, 1_200)]
+    {
+        row(format!("by P from {max} over {base} to {min} ms"), &|judged| {
+            graded(judged, min, base, max)
+        });
     }
 }
 
-/// From `max` at 0 over `base` at ½ down to `min` at 1.
+/// From `max` at 0 over `base` at ½ down to `min` at 1, as `turn::endpointing` does it.
 fn graded(judged: &Judged, min: u32, base: u32, max: u32) -> u32 {
     let p = judged.probability;
     let between = |from: u32, to: u32, at: f32| from as f32 + (to as f32 - from as f32) * at;

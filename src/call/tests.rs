@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::engines::llm::ScriptedLlm;
 use crate::engines::stt::ScriptedStt;
 use crate::engines::tts::ScriptedTts;
+use crate::engines::turn_detector::ScriptedTurnDetector;
 use crate::engines::vad::{VoiceActivity, WINDOW_SAMPLES};
 use crate::engines::{EngineError, Engines, VadFactory};
 use crate::transport::wav::{WavOptions, WavTransport};
@@ -337,4 +338,44 @@ async fn a_prepared_reply_that_fails_is_tried_once_more_at_the_turns_end() {
     let (report, _) = paced_call(quiet_config(), vec![speech(800, 0, 0)], engines).await;
     assert_eq!(report.turns[0].agent, "You said: hello.");
     assert_eq!((report.speculation.failed, report.speculation.committed), (1, 0));
+}
+
+#[tokio::test]
+async fn a_caller_who_sounds_incomplete_is_waited_for() {
+    let stt = ScriptedStt::new(["a table for", "a table for two"], Duration::ZERO);
+    let mut engines = engines(stt, ScriptedLlm::echo(), ScriptedTts::default());
+    // At the pause, when it lasts, and at the end.
+    let judgements = ScriptedTurnDetector::new([0.05, 0.1, 0.9], Duration::from_millis(1));
+    engines.turn_detector = Some(Arc::new(judgements));
+    let mut config = Config::default();
+    config.agent.welcome.clear();
+    let report = call(config, vec![speech(900, 800, 700)], engines).await;
+    check(
+        &report,
+        expect![[r#"
+            a table for two → You said: a table for two.
+            input_ended
+        "#]],
+    );
+    let delay = report.turns[0].timing.end_of_turn_delay.unwrap();
+    assert!((440..=540).contains(&delay), "{delay}");
+}
+
+#[tokio::test]
+async fn a_turn_detector_that_fails_leaves_the_decision_to_silence() {
+    let stt = ScriptedStt::new(["a table for", "two"], Duration::ZERO);
+    let mut engines = engines(stt, ScriptedLlm::echo(), ScriptedTts::default());
+    engines.turn_detector = Some(Arc::new(ScriptedTurnDetector::new([], Duration::ZERO)));
+    let mut config = Config::default();
+    config.agent.welcome.clear();
+    let turns = vec![speech(900, 0, 0), speech(700, 0, 0)];
+    let report = call(config, turns, engines).await;
+    check(
+        &report,
+        expect![[r#"
+            a table for → You said: a table for.
+            two → You said: two.
+            input_ended
+        "#]],
+    );
 }

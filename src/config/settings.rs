@@ -193,7 +193,7 @@ impl Default for TurnConfig {
         };
         Self {
             endpointing_ms: 500,
-            endpointing_ms_min: 400,
+            endpointing_ms_min: 450,
             endpointing_ms_max: 1_200,
             detector_enabled: true,
             detector_threads: 0,

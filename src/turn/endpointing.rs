@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::Unfinished;
+use super::{Ending, Unfinished};
 
 /// Bounds and words of the decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,15 +66,15 @@ impl Endpointing {
             Some(p) if p < SOUNDS_INCOMPLETE => between(max, usual, p / SOUNDS_INCOMPLETE),
             Some(p) => between(usual, min, (p - SOUNDS_INCOMPLETE) / (1.0 - SOUNDS_INCOMPLETE)),
         };
-        let by_words = match evidence.words {
-            Some(words) if self.policy.unfinished.holds(words) => match complete {
-                // The two disagree.
-                Some(p) if p >= SOUNDS_INCOMPLETE => between(usual, max, 0.5),
-                Some(_) | None => max,
-            },
-            Some(_) | None => min,
+        let ending = evidence.words.map(|words| self.policy.unfinished.ending(words));
+        let delay = match (ending, complete) {
+            // Where sound and words disagree, neither is believed.
+            (Some(Ending::Open), Some(p)) if p >= SOUNDS_INCOMPLETE => between(usual, max, 0.5),
+            (Some(Ending::Open), _) => max,
+            (Some(Ending::Question), _) => by_sound.min(usual),
+            (Some(Ending::Plain) | None, _) => by_sound,
         };
-        by_sound.max(by_words).clamp(min, max)
+        delay.clamp(min, max)
     }
 
     /// The caller went on after a pause of this length. Who comes back much later waits for us.
@@ -141,6 +141,13 @@ mod tests {
         assert_eq!(delay_ms(None, Some("bread and")), 1_500);
         assert_eq!(delay_ms(Some(0.1), Some("bread and")), 1_500);
         assert_eq!(delay_ms(Some(0.9), Some("bread and")), 1_000);
+    }
+
+    #[test]
+    fn a_question_is_no_longer_waited_for_than_usual() {
+        assert_eq!(delay_ms(Some(0.0), Some("What time is it?")), 500);
+        assert_eq!(delay_ms(Some(1.0), Some("What time is it?")), 300);
+        assert_eq!(delay_ms(None, Some("And?")), 500);
     }
 
     #[test]

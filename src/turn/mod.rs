@@ -24,4 +24,4 @@ pub use event::{
 pub use machine::TurnMachine;
 pub use policy::TurnPolicy;
 pub use time::CallTime;
-pub use unfinished::Unfinished;
+pub use unfinished::{Ending, Unfinished};

@@ -13,6 +13,17 @@ const DICTATED_DIGITS_MIN: usize = 10;
 /// How far before the digits the word for the number may stand.
 const NUMBER_WORD_REACH: usize = 4;
 
+/// What the last words of a transcript tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// More comes.
+    Open,
+    /// A question: that mark, unlike a full stop, is put where the words are those of one.
+    Question,
+    /// Nothing.
+    Plain,
+}
+
 /// The words, of all languages in one: their scripts and spellings keep them apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unfinished {
@@ -29,20 +40,22 @@ impl Unfinished {
         Self { trailing: words(trailing), numbers: words(numbers) }
     }
 
-    /// Whether `transcript` ends as if more came.
-    pub fn holds(&self, transcript: &str) -> bool {
+    /// How `transcript` ends.
+    pub fn ending(&self, transcript: &str) -> Ending {
         let transcript = transcript.trim_end();
         if transcript.ends_with([',', '،', '…', '-', '–', ':']) || transcript.ends_with("...")
         {
-            return true;
+            return Ending::Open;
         }
-        if transcript.ends_with(['?', '؟', '!']) {
-            return false;
+        if transcript.ends_with(['?', '؟']) {
+            return Ending::Question;
         }
         let words: Vec<String> =
             transcript.split_whitespace().map(folded).filter(|word| !word.is_empty()).collect();
-        let Some(last) = words.last() else { return false };
-        self.trailing.contains(last) || self.is_dictating(&words)
+        let leads_on = words.last().is_some_and(|last| self.trailing.contains(last));
+        // "And!" is a whole say.
+        let is_open = !transcript.ends_with('!') && (leads_on || self.is_dictating(&words));
+        if is_open { Ending::Open } else { Ending::Plain }
     }
 
     /// Whether the digits at the end are too few for what they are called, or for a number that
@@ -113,9 +126,20 @@ mod tests {
     use super::*;
     use crate::config::TurnConfig;
 
-    fn holds(transcript: &str) -> bool {
+    fn ending(transcript: &str) -> Ending {
         let config = TurnConfig::default();
-        Unfinished::new(&config.trailing_words, &config.number_words).holds(transcript)
+        Unfinished::new(&config.trailing_words, &config.number_words).ending(transcript)
+    }
+
+    fn holds(transcript: &str) -> bool {
+        ending(transcript) == Ending::Open
+    }
+
+    #[test]
+    fn questions_are_told_from_the_rest() {
+        assert_eq!(ending("What time is it?"), Ending::Question);
+        assert_eq!(ending("كم رصيدي؟"), Ending::Question);
+        assert_eq!(ending("It is late."), Ending::Plain);
     }
 
     #[test]
