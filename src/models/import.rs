@@ -156,12 +156,13 @@ impl Import<'_> {
         {
             return Ok(set);
         }
-        let here = |file: &&str| folder.join(file).is_file();
-        let words = CT2_WORDS.iter().find(here).ok_or_else(|| ModelError::Convert {
-            name: name.clone(),
-            source: ConvertError::Missing { file: CT2_WORDS[0] },
-        })?;
-        if !here(&CT2_CONFIG) {
+        let here = |file: &str| folder.join(file).is_file();
+        let words =
+            CT2_WORDS.into_iter().find(|file| here(file)).ok_or_else(|| ModelError::Convert {
+                name: name.clone(),
+                source: ConvertError::Missing { file: CT2_WORDS[0] },
+            })?;
+        if !here(CT2_CONFIG) {
             let source = ConvertError::Missing { file: CT2_CONFIG };
             return Err(ModelError::Convert { name, source });
         }

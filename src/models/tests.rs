@@ -58,6 +58,7 @@ fn the_built_in_manifest_is_complete() {
     let starter = manifest.starter();
     for name in [
         "whisper-base",
+        "whisper-base-ct2",
         "qwen2.5-coder-0.5b-instruct",
         "smollm2-135m-instruct",
         "en_US-joe-medium",
@@ -275,4 +276,44 @@ fn removing_what_is_not_there_says_so() {
     assert!(matches!(store.remove("m"), Err(ModelError::NotInstalled { .. })));
     assert!(matches!(store.remove("zebra"), Err(ModelError::Unknown { .. })));
     assert!(matches!(store.remove(".."), Err(ModelError::BadName { .. })));
+}
+
+/// Weights that end where they should and hold nothing: no converter can use them.
+fn a_ct2_folder(folder: &Path) {
+    let spec = b"WhisperSpec\0";
+    let mut weights = 6_u32.to_le_bytes().to_vec();
+    weights.extend((spec.len() as u16).to_le_bytes());
+    weights.extend(spec);
+    weights.extend([3_u32, 0, 0].iter().flat_map(|word| word.to_le_bytes()));
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join("model.bin"), weights).unwrap();
+    fs::write(folder.join("config.json"), b"{}").unwrap();
+    fs::write(folder.join("vocabulary.json"), b"[\"<|endoftext|>\"]").unwrap();
+    fs::write(folder.join("README.md"), b"not for an engine").unwrap();
+}
+
+#[test]
+fn a_ctranslate2_folder_is_taken_as_it_is_even_where_it_cannot_be_converted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_of(folder.path());
+    let from = folder.path().join("faster-whisper-mine");
+    a_ct2_folder(&from);
+    for path in [from.clone(), from.join("model.bin")] {
+        assert_eq!(import_default(&store, &path).unwrap(), ["faster-whisper-mine-ct2"]);
+    }
+    let model = store.resolve("faster-whisper-mine-ct2").unwrap();
+    assert!(model.is_ctranslate2() && model.kind == ModelKind::Stt, "{model:?}");
+    let files = ["model.bin", "config.json", "vocabulary.json"].map(|file| model.dir.join(file));
+    assert_eq!(model.files, files);
+}
+
+#[test]
+fn a_ctranslate2_folder_without_its_words_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_of(folder.path());
+    let from = folder.path().join("half");
+    a_ct2_folder(&from);
+    fs::remove_file(from.join("vocabulary.json")).unwrap();
+    let error = import_default(&store, &from).unwrap_err().to_string();
+    assert!(error.contains("vocabulary.json"), "{error}");
 }

@@ -24,7 +24,11 @@ const WHISPER_CPP: &str = "sawt-stt";
 ///
 /// # Errors
 /// When the model is not installed in a form that the engine reads.
-pub fn choose(stt: &SttConfig, store: &Store, programs: &Path) -> Result<SttChoice, SpecError> {
+pub(super) fn choose(
+    stt: &SttConfig,
+    store: &Store,
+    programs: &Path,
+) -> Result<SttChoice, SpecError> {
     let ctranslate2 = |model| Ok(SttChoice { program: CTRANSLATE2, model });
     let whisper_cpp = |model| Ok(SttChoice { program: WHISPER_CPP, model });
     let named = store.resolve(&stt.model);
