@@ -300,6 +300,7 @@ impl Call {
                 self.reporter.first_audio(id, now);
                 self.playout.audio(id, &pcm);
             }
+            ReplyEvent::WordsAhead(words) => self.playout.words_ahead(id, words),
             ReplyEvent::Words(words) => self.playout.words(id, words),
             ReplyEvent::Waits => {}
             ReplyEvent::Done => {

@@ -102,7 +102,15 @@ impl Playout {
         }
     }
 
-    /// When the words of the last clause start.
+    /// When words of the last clause start whose audio is still to come.
+    pub(crate) fn words_ahead(&mut self, reply: ReplyId, words: Vec<(String, u64)>) {
+        let Some(current) = self.of(reply) else { return };
+        if let Some(clause) = current.clauses.last_mut() {
+            clause.words = words;
+        }
+    }
+
+    /// When the words of the last clause start; all of its audio has come.
     pub(crate) fn words(&mut self, reply: ReplyId, words: Vec<(String, u64)>) {
         let Some(current) = self.of(reply) else { return };
         if let Some(clause) = current.clauses.last_mut() {
@@ -193,14 +201,19 @@ impl Clause {
             return self.text.clone();
         }
         let words: Vec<&str> = self.text.split_whitespace().collect();
+        // A word counts when the next one has begun.
+        let begun = || self.words.iter().skip(1).filter(|(_, start)| *start <= samples).count();
         if !self.whole {
+            // Words come before their audio: the known ones are the first of the text.
+            if (1..=words.len()).contains(&self.words.len()) {
+                return words[..begun()].join(" ");
+            }
             // Its length is not known: people say about that many words in that time.
             let count = (samples * WORDS_PER_SECOND / rate_hz) as usize;
             return words[..count.min(words.len())].join(" ");
         }
         let count = if self.words.len() == words.len() {
-            // A word counts when the next one has begun.
-            self.words.iter().skip(1).filter(|(_, start)| *start <= samples).count()
+            begun()
         } else {
             (words.len() as u64 * samples / self.samples.max(1)) as usize
         };
@@ -251,6 +264,26 @@ mod tests {
         assert_eq!(playout.tick(at(40)).finished, None);
         assert_eq!(playout.tick(at(60)).finished, Some((R1, "hello".into())));
         assert_eq!(playout.stop(at(60), R1), None);
+    }
+
+    #[test]
+    fn words_told_ahead_count_before_the_clause_is_whole() {
+        let stopped_at = |ms: u64| {
+            let mut playout = Playout::new(1_000, 60);
+            playout.begin(R1);
+            playout.clause(R1, "one two three".to_owned());
+            let marks = [("one", 0), ("two", 100), ("three", 900)];
+            let marks = marks.map(|(word, at)| (word.to_owned(), at)).to_vec();
+            playout.words_ahead(R1, marks);
+            playout.audio(R1, &vec![1; 600]);
+            for now in (0..ms).step_by(10) {
+                playout.tick(at(now));
+            }
+            playout.stop(at(ms), R1).unwrap()
+        };
+        assert_eq!(stopped_at(50), "");
+        assert_eq!(stopped_at(150), "one");
+        assert_eq!(stopped_at(590), "one", "its second word goes on in audio that never came");
     }
 
     #[test]

@@ -27,7 +27,9 @@ pub(crate) enum ReplyEvent {
     Clause(String),
     /// Mono PCM at the agent's rate.
     Audio(Vec<i16>),
-    /// When each word of the clause starts, in samples.
+    /// When the words of the clause known so far start, in samples; their audio follows.
+    WordsAhead(Vec<(String, u64)>),
+    /// When each word of the clause starts, in samples; all of its audio has come.
     Words(Vec<(String, u64)>),
     /// Prepared as far as it may be: it waits to be committed.
     Waits,
@@ -190,6 +192,9 @@ impl ReplyTask {
             let next =
                 next.map_err(|_| EngineError::TimedOut { engine: "tts", after: patience })?;
             match next.transpose()? {
+                Some(Synthesized::Words(words)) => {
+                    self.report(ReplyEvent::WordsAhead(words)).await;
+                }
                 Some(Synthesized::Audio(pcm)) => self.report(ReplyEvent::Audio(pcm)).await,
                 Some(Synthesized::Done(stats)) => {
                     self.report(ReplyEvent::Words(stats.words)).await;

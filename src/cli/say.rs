@@ -124,6 +124,7 @@ async fn render(request: Synthesis, config: &Config) -> anyhow::Result<(Vec<i16>
     while let Some(piece) = pieces.next().await {
         match piece? {
             Synthesized::Audio(chunk) => pcm.extend(chunk),
+            Synthesized::Words(_) => {}
             Synthesized::Done(done) => stats = done,
         }
     }

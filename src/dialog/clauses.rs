@@ -242,12 +242,14 @@ fn is_abbreviation(text: &str) -> bool {
     word.split('.').all(|part| part.chars().count() == 1 && part.chars().all(char::is_alphabetic))
         || word.chars().count() == 1
         || KNOWN.iter().any(|known| word.eq_ignore_ascii_case(known))
-        || (word.len() <= 2 && word.bytes().all(|b| b.is_ascii_digit()) && starts_line(text, word))
+        || ((1..=2).contains(&word.len())
+            && word.bytes().all(|b| b.is_ascii_digit())
+            && starts_line(text, word))
 }
 
 fn starts_line(text: &str, word: &str) -> bool {
-    let before = &text[..text.len() - word.len()];
-    before.trim_end_matches([' ', '\t']).is_empty() || before.ends_with('\n')
+    let before = text[..text.len() - word.len()].trim_end_matches([' ', '\t']);
+    before.is_empty() || before.ends_with('\n')
 }
 
 #[cfg(test)]

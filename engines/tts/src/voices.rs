@@ -51,7 +51,7 @@ pub(crate) struct Wanted {
     pub(crate) espeak_data: Option<PathBuf>,
     pub(crate) workers: usize,
     pub(crate) threads_per_worker: usize,
-    /// Cut voices in two, so that they speak as they decode.
+    /// Cut voices, so that they speak as they decode.
     pub(crate) streaming: bool,
 }
 
@@ -230,12 +230,12 @@ impl Loader<'_> {
                 }
             }
         }
-        let context_frames = first.context_frames();
+        let context = first.context();
         let mut voices = vec![first];
         for _ in 1..self.wanted.workers {
             let mut voice = self.open(&graphs)?;
-            if let Some(frames) = context_frames {
-                voice.set_context_frames(frames);
+            if let Some(context) = context {
+                voice.set_context(context);
             }
             voices.push(voice);
         }

@@ -262,6 +262,28 @@ async fn streamed_audio_is_that_of_a_whole_run() {
     }
 }
 
+#[tokio::test]
+async fn a_voice_that_can_not_be_cut_speaks_whole_sentences() {
+    let Some((mut args, dir)) = steady_args(1) else { return };
+    // One more output: protobuf merges what is appended with the graph before it.
+    let name = b"/Add_output_0";
+    let length = name.len() as u8;
+    let mut model = std::fs::read(&args[3]).unwrap();
+    model.extend([0x3A, length + 4, 0x62, length + 2, 0x0A, length]);
+    model.extend(name);
+    let path = dir.path().join("two-outputs.onnx");
+    std::fs::write(&path, model).unwrap();
+    std::fs::copy(format!("{}.json", args[3]), path.with_extension("onnx.json")).unwrap();
+    args[3] = path.to_str().unwrap().to_owned();
+    let engine = Engine::start(&args).await;
+    let heard = engine.say(english(LONG_SENTENCE)).await.unwrap();
+    assert_eq!(heard.done.voice, "two-outputs");
+    assert_eq!(heard.words_ahead, LONG_SENTENCE.split(' ').count());
+    // All of it was made before any of it was heard.
+    let (first, total) = (heard.done.first_audio_ms, heard.done.total_ms);
+    assert!(first * 4 > total * 3, "first audio after {first} of {total} ms");
+}
+
 /// How far `other` is from `reference`.
 fn snr_db(reference: &[i16], other: &[i16]) -> f64 {
     let power = |value: f64| value * value;

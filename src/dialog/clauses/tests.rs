@@ -1,3 +1,5 @@
+//! Clause rules in English and Arabic, token by token. Needs no model.
+
 use super::*;
 
 /// Feeds the text character by character, the worst a model can do.

@@ -32,6 +32,8 @@ struct Speaking {
     engine: EngineHandle,
     request: v1::SynthesizeRequest,
     events: Option<Streaming<v1::SynthesizeEvent>>,
+    /// Words told so far.
+    words: Vec<(String, u64)>,
     given_samples: usize,
     /// After a restart: samples that were given before.
     skip_samples: usize,
@@ -54,6 +56,7 @@ impl TextToSpeech for LocalTts {
                 sample_rate_hz: request.sample_rate_hz,
             },
             events: None,
+            words: Vec::new(),
             given_samples: 0,
             skip_samples: 0,
             retried: false,
@@ -84,6 +87,10 @@ impl Speaking {
                         return Some(Ok(Synthesized::Audio(pcm)));
                     }
                 }
+                Ok(Some(Event::Words(told))) => {
+                    self.words.extend(marks_of(told.words));
+                    return Some(Ok(Synthesized::Words(self.words.clone())));
+                }
                 Ok(Some(Event::Done(done))) => {
                     self.over = true;
                     return Some(Ok(Synthesized::Done(stats_of(done))));
@@ -94,6 +101,7 @@ impl Speaking {
                     self.engine.notice_loss().await;
                     self.retried = true;
                     self.events = None;
+                    self.words.clear();
                     self.skip_samples = self.given_samples;
                 }
                 Err(error) => {
@@ -132,6 +140,10 @@ fn stats_of(done: v1::SynthesizeDone) -> SynthesisStats {
         voice: done.voice,
         samples: done.samples,
         first_audio_ms: done.first_audio_ms,
-        words: done.words.into_iter().map(|w| (w.word, w.start_sample)).collect(),
+        words: marks_of(done.words).collect(),
     }
+}
+
+fn marks_of(words: Vec<v1::WordMark>) -> impl Iterator<Item = (String, u64)> {
+    words.into_iter().map(|mark| (mark.word, mark.start_sample))
 }

@@ -38,6 +38,9 @@ pub struct Synthesis {
 /// A piece of spoken text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Synthesized {
+    /// All words known so far and when each starts, in samples from the start of this audio; comes
+    /// before their audio, where the voice can tell.
+    Words(Vec<(String, u64)>),
     /// Mono PCM at the rate asked for.
     Audio(Vec<i16>),
     /// The end.

@@ -7,7 +7,7 @@ pub(crate) mod wire;
 
 use std::collections::{HashMap, HashSet};
 
-use self::wire::{Malformed, fields, put_bytes, put_number};
+use self::wire::{Malformed, fields, put_bytes, put_length, put_number};
 
 /// More nodes than any voice has; keeps a hostile file from filling the memory.
 const NODES_MAX: usize = 100_000;
@@ -168,33 +168,32 @@ impl<'a> Model<'a> {
         let needed = self.needed(outputs, given);
         let kept = || self.nodes.iter().zip(&needed).filter(|(_, kept)| **kept).map(|(n, _)| n);
         let read: HashSet<&str> = kept().flat_map(|node| node.inputs.iter().copied()).collect();
-        let mut graph = Vec::new();
-        for node in kept() {
-            graph.extend_from_slice(node.raw);
-        }
-        put_bytes(&mut graph, GRAPH_NAME, b"part");
-        for named in self.initializers.iter().chain(&self.inputs) {
-            if read.contains(named.name) && !given.contains(&named.name) {
-                graph.extend_from_slice(named.raw);
-            }
-        }
+        let is_read =
+            |named: &&Named<'_>| read.contains(named.name) && !given.contains(&named.name);
+        let weights_and_inputs = || self.initializers.iter().chain(&self.inputs).filter(is_read);
+        let mut rest = Vec::new();
+        put_bytes(&mut rest, GRAPH_NAME, b"part");
         for &name in given {
             match self.types.get(name) {
-                Some(info) => put_bytes(&mut graph, GRAPH_INPUT, info),
-                None => put_bytes(&mut graph, GRAPH_INPUT, &float_volume(name)),
+                Some(info) => put_bytes(&mut rest, GRAPH_INPUT, info),
+                None => put_bytes(&mut rest, GRAPH_INPUT, &float_volume(name)),
             }
         }
         for name in outputs {
             // ONNX Runtime finds the type of an output itself.
             let mut info = Vec::new();
             put_bytes(&mut info, 1, name.as_bytes());
-            put_bytes(&mut graph, GRAPH_OUTPUT, &info);
+            put_bytes(&mut rest, GRAPH_OUTPUT, &info);
         }
-        let mut model = Vec::with_capacity(graph.len() + 1024);
-        for field in &self.head {
-            model.extend_from_slice(field);
-        }
-        put_bytes(&mut model, MODEL_GRAPH, &graph);
+        // Weights are most of the file: measured first, they are copied once.
+        let kept = || kept().map(|node| node.raw).chain(weights_and_inputs().map(|n| n.raw));
+        let graph_bytes = kept().map(<[u8]>::len).sum::<usize>() + rest.len();
+        let head_bytes: usize = self.head.iter().map(|field| field.len()).sum();
+        let mut model = Vec::with_capacity(head_bytes + graph_bytes + 16);
+        self.head.iter().for_each(|field| model.extend_from_slice(field));
+        put_length(&mut model, MODEL_GRAPH, graph_bytes);
+        kept().for_each(|field| model.extend_from_slice(field));
+        model.extend_from_slice(&rest);
         model
     }
 }

@@ -1,3 +1,5 @@
+//! Parts of small made-up models, and files that are none. Runs nothing.
+
 use super::*;
 
 /// Writes models for tests: nodes as "Kind: in in -> out", weights and inputs by name.

@@ -108,9 +108,14 @@ impl<'a> Fields<'a> {
 
 /// Appends a length-delimited field.
 pub(crate) fn put_bytes(out: &mut Vec<u8>, number: u64, content: &[u8]) {
-    put_varint(out, number << 3 | 2);
-    put_varint(out, content.len() as u64);
+    put_length(out, number, content.len());
     out.extend_from_slice(content);
+}
+
+/// Appends what stands before the `length` bytes of a length-delimited field.
+pub(crate) fn put_length(out: &mut Vec<u8>, number: u64, length: usize) {
+    put_varint(out, number << 3 | 2);
+    put_varint(out, length as u64);
 }
 
 /// Appends a number.

@@ -1,10 +1,9 @@
-//! A voice's file, read once and made ready for the sessions of all workers: cut in two if it can
-//! be. Nothing is cached on disk: cutting takes less than checking a cache would.
+//! A voice's file, read once and made ready for the sessions of all workers: cut if it can be. Nothing is cached on disk: cutting takes less than checking a cache would.
 
 use std::path::{Path, PathBuf};
 
 use super::VoiceError;
-use super::seam::{Seam, durations};
+use super::seam::{Parts, Seam, durations};
 use crate::onnx::{Model, add_output};
 
 /// Larger than any Piper voice; keeps a wrong file from filling the memory.
@@ -15,7 +14,7 @@ pub(crate) enum Graphs {
     /// Speaks whole sentences.
     Whole { model: Vec<u8>, durations: Option<String> },
     /// Speaks as it decodes.
-    Cut { front: Vec<u8>, decoder: Vec<u8>, seam: Seam },
+    Cut { parts: Parts, seam: Seam },
 }
 
 /// The configuration that belongs to `model`: the same path with `.json` appended.
@@ -46,8 +45,8 @@ impl Graphs {
         if streaming {
             match Seam::find(&model) {
                 Ok(seam) => {
-                    let (front, decoder) = seam.cut(&model);
-                    return Ok(Self::Cut { front, decoder, seam });
+                    let parts = seam.cut(&model);
+                    return Ok(Self::Cut { parts, seam });
                 }
                 Err(reason) => tracing::warn!(
                     voice = %path.display(), %reason,

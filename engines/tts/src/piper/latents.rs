@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::chunks::Chunk;
+use super::chunks::{Chunk, Context};
 
 /// Channels of a frame in any voice; known ones have 192.
 const CHANNELS_MAX: usize = 4096;
@@ -48,12 +48,18 @@ impl Latent {
 
     /// The stretch `range` of every channel, and of the mask.
     pub(crate) fn stretch(&self, range: &Range<usize>) -> (Vec<f32>, Vec<f32>) {
-        let mut values = Vec::with_capacity(self.channels * range.len());
-        for channel in self.values.chunks_exact(self.frames.max(1)) {
-            values.extend_from_slice(&channel[range.clone()]);
-        }
-        (values, self.mask[range.clone()].to_vec())
+        (stretch(&self.values, self.frames, range), self.mask[range.clone()].to_vec())
     }
+}
+
+/// The stretch `range` of every channel of `values`, `[channels, frames]`.
+pub(crate) fn stretch(values: &[f32], frames: usize, range: &Range<usize>) -> Vec<f32> {
+    let channels = values.chunks_exact(frames.max(1));
+    let mut out = Vec::with_capacity(channels.len() * range.len());
+    for channel in channels {
+        out.extend_from_slice(&channel[range.clone()]);
+    }
+    out
 }
 
 /// What is left to decode of a sentence: a latent for each of its runs.
@@ -74,7 +80,7 @@ impl Latents {
     }
 
     /// The next chunk and the run that it is of; none when all is decoded.
-    pub(crate) fn chunk(&self, context: usize) -> Option<(&Latent, Chunk)> {
+    pub(crate) fn chunk(&self, context: Context) -> Option<(&Latent, Chunk)> {
         let run = self.runs.front()?;
         Some((run, Chunk::at(self.done, run.frames, context)))
     }
@@ -110,7 +116,7 @@ mod tests {
     fn runs_follow_each_other_until_nothing_is_left() {
         let mut latents = Latents::new([latent(60), latent(0), latent(10)]);
         let mut spoken = Vec::new();
-        while let Some((run, chunk)) = latents.chunk(24) {
+        while let Some((run, chunk)) = latents.chunk(Context { flow: 20, generator: 8 }) {
             spoken.push((run.frames(), chunk.spoken.clone()));
             latents.advance(&chunk);
         }

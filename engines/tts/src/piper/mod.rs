@@ -1,7 +1,7 @@
 //! Piper voices: text → phonemes (espeak) → ids → frames → audio (ONNX Runtime).
 //!
 //! A voice is an ONNX graph and the `.onnx.json` beside it. Both come from outside and are
-//! checked before use. The graph is cut in two where it loads, so that the first audio of a
+//! checked before use. The graph is cut where it loads, so that the first audio of a
 //! sentence need not wait for the rest; a voice that can not be cut speaks whole sentences.
 
 pub(crate) mod chunks;

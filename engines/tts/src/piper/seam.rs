@@ -1,9 +1,10 @@
-//! Finds where a Piper voice can be cut in two: a front end that runs once for a sentence, and a
-//! decoder that can run on any stretch of its frames. Goes by structure, not by names.
+//! Finds where a Piper voice can be cut in three: a front end that runs once for a sentence, and a
+//! flow and a generator that can run on any stretch of its frames. Goes by structure, not by names.
 //!
 //! A VITS voice draws the last of its random numbers for the latent `z = mean + noise * deviation`.
-//! Everything after that `Add` looks at a few dozen neighbouring frames only, so a stretch decoded
-//! with enough of its neighbours is the same audio as the whole.
+//! Everything after that `Add` looks at a few neighbouring frames only, so a stretch worked on with
+//! enough of its neighbours is the same audio as the whole. The generator does most of the work and
+//! needs few neighbours; the flow before it does little and needs more: hence two steps, not one.
 
 use std::collections::HashSet;
 
@@ -16,11 +17,21 @@ pub(crate) struct Seam {
     pub(crate) latent: String,
     /// `[1, 1, frames]`: one where there is speech.
     pub(crate) mask: String,
+    /// `[1, channels, frames]`: what the flow makes of the latent.
+    pub(crate) features: String,
     /// `[1, 1, ids]`: frames of each id.
     pub(crate) durations: String,
-    /// Whether the decoder reads the speaker's id.
-    pub(crate) has_speaker: bool,
-    pub(crate) output: String,
+    output: String,
+}
+
+/// A voice's parts as models of their own.
+pub(crate) struct Parts {
+    /// Ids to latent, mask and durations.
+    pub(crate) front: Vec<u8>,
+    /// Latent and mask to features.
+    pub(crate) flow: Vec<u8>,
+    /// Features to audio.
+    pub(crate) generator: Vec<u8>,
 }
 
 /// Why a voice can not be cut; it is then spoken in whole sentences.
@@ -32,11 +43,13 @@ pub(crate) enum NoSeam {
     Durations,
     #[error("it has no latent with noise added to it")]
     Latent,
-    #[error("its decoder reads {0} tensors of the front end beside the latent, not one mask")]
+    #[error("after its latent it reads {0} tensors of the front end, not one mask")]
     Boundary(usize),
+    #[error("its generator can not be told from its flow")]
+    Features,
 }
 
-/// The speaker's id is an input of both halves.
+/// The speaker's id is an input of all parts that read it.
 const SPEAKER: &str = "sid";
 
 /// Operations between the noise and the sum: times the deviation, times the noise scale.
@@ -52,9 +65,9 @@ impl Seam {
         let from_text = reached(model, |name| model.is_input(name) && name != SPEAKER, true);
         let from_latent = reached(model, |name| name == latent, false);
         let mut boundary = Vec::new();
-        let decoder = model.nodes.iter().zip(&needed).filter(|(_, needed)| **needed);
+        let after = model.nodes.iter().zip(&needed).filter(|(_, needed)| **needed);
         for (node, _) in
-            decoder.filter(|(node, _)| node.outputs.iter().any(|made| from_latent.contains(made)))
+            after.filter(|(node, _)| node.outputs.iter().any(|made| from_latent.contains(made)))
         {
             for &read in &node.inputs {
                 let outside = read != latent && !from_latent.contains(read);
@@ -64,27 +77,37 @@ impl Seam {
             }
         }
         let [mask] = boundary[..] else { return Err(NoSeam::Boundary(boundary.len())) };
-        let decoder = model.needed(&[output], &[latent, mask]);
-        let has_speaker = model
-            .nodes
-            .iter()
-            .zip(&decoder)
-            .any(|(node, needed)| *needed && node.inputs.contains(&SPEAKER));
+        let features = features(model, output, latent, mask).ok_or(NoSeam::Features)?;
         Ok(Self {
             latent: latent.to_owned(),
             mask: mask.to_owned(),
+            features: features.to_owned(),
             durations: durations.to_owned(),
-            has_speaker,
             output: output.to_owned(),
         })
     }
 
-    /// The front end and the decoder as models of their own.
-    pub(crate) fn cut(&self, model: &Model<'_>) -> (Vec<u8>, Vec<u8>) {
-        let front = model.extract(&[], &[&self.latent, &self.mask, &self.durations]);
-        let decoder = model.extract(&[&self.latent, &self.mask], &[&self.output]);
-        (front, decoder)
+    /// The parts of `model`.
+    pub(crate) fn cut(&self, model: &Model<'_>) -> Parts {
+        Parts {
+            front: model.extract(&[], &[&self.latent, &self.mask, &self.durations]),
+            flow: model.extract(&[&self.latent, &self.mask], &[&self.features]),
+            generator: model.extract(&[&self.features], &[&self.output]),
+        }
     }
+}
+
+/// The last product with the mask, if nothing after it reads the mask or the latent any more.
+fn features<'a>(model: &Model<'a>, output: &str, latent: &str, mask: &str) -> Option<&'a str> {
+    let is_masked = |kind: &str, inputs: &[&str]| kind == "Mul" && inputs.contains(&mask);
+    let last = model.nodes.iter().rfind(|node| is_masked(node.kind, &node.inputs))?;
+    let features = *last.outputs.first()?;
+    let generator = model.needed(&[output], &[features]);
+    let reads = |name: &str| {
+        let mut kept = model.nodes.iter().zip(&generator).filter(|(_, needed)| **needed);
+        kept.any(|(node, _)| node.inputs.contains(&name))
+    };
+    (reads(features) && !reads(latent) && !reads(mask)).then_some(features)
 }
 
 /// The tensor with the frames of each id: what the graph's only `Ceil` makes.
@@ -157,28 +180,39 @@ mod tests {
         let parsed = Model::parse(&bytes).unwrap();
         let seam = Seam::find(&parsed).unwrap();
         assert_eq!((seam.latent.as_str(), seam.mask.as_str()), ("z", "mask"));
-        assert_eq!((seam.durations.as_str(), seam.has_speaker), ("frames", false));
-        let (front, decoder) = seam.cut(&parsed);
-        assert_eq!(shape(&front)[3], ["z", "mask", "frames"]);
-        assert_eq!(shape(&front)[2], ["weights"]);
+        assert_eq!((seam.durations.as_str(), seam.features.as_str()), ("frames", "masked"));
+        let Parts { front, flow, generator } = seam.cut(&parsed);
+        assert_eq!(shape(&front)[2..], [vec!["weights"], vec!["z", "mask", "frames"]]);
+        assert_eq!(shape(&flow)[..2], [vec!["Mul"], vec!["z", "mask"]]);
         assert_eq!(
-            shape(&decoder),
-            [vec!["Mul", "Conv"], vec!["z", "mask"], vec!["decoder_weights"], vec!["out"]]
+            shape(&generator),
+            [vec!["Conv"], vec!["masked"], vec!["decoder_weights"], vec!["out"]]
         );
     }
 
     #[test]
-    fn what_comes_of_the_speaker_alone_goes_with_the_decoder() {
+    fn what_comes_of_the_speaker_alone_goes_with_each_part_that_reads_it() {
         let nodes = [
             &FRONT[..],
             &[
                 "Gather: speakers sid -> speaker",
-                "Mul: z mask -> masked",
+                "Add: z speaker -> flowed",
+                "Mul: flowed mask -> masked",
                 "Add: masked speaker -> voiced",
                 "Conv: voiced decoder_weights -> out",
             ],
         ];
-        assert!(find(&nodes.concat(), &["out"]).unwrap().has_speaker);
+        let bytes = model(
+            &["input", "input_lengths", "scales", "sid"],
+            &["weights", "speakers", "decoder_weights"],
+            &nodes.concat(),
+            &["out"],
+        );
+        let parsed = Model::parse(&bytes).unwrap();
+        let parts = Seam::find(&parsed).unwrap().cut(&parsed);
+        assert_eq!(shape(&parts.flow)[1], ["sid", "z", "mask"]);
+        assert_eq!(shape(&parts.generator)[1], ["sid", "masked"]);
+        assert_eq!(shape(&parts.generator)[0], ["Gather", "Add", "Conv"]);
     }
 
     #[test]
@@ -188,6 +222,8 @@ mod tests {
         assert_eq!(find(&tied, &["out"]), Err(NoSeam::Boundary(2)));
         assert_eq!(find(&with(&["Tanh: z -> out"]), &["out"]), Err(NoSeam::Boundary(0)));
         assert_eq!(find(&with(&["Mul: z mask -> out"]), &["out", "z"]), Err(NoSeam::Outputs));
+        let late = with(&["Mul: z mask -> a", "Tanh: a -> b", "Add: b z -> out"]);
+        assert_eq!(find(&late, &["out"]), Err(NoSeam::Features));
         assert_eq!(find(&FRONT[..2], &["mean"]), Err(NoSeam::Latent));
         assert_eq!(find(&["Tanh: input -> out"], &["out"]), Err(NoSeam::Durations));
         let branching = with(&["Mul: scaled z -> a", "Mul: a mask -> out"]);

@@ -1,6 +1,8 @@
 //! The ONNX sessions of one voice in one worker. Takes ids, gives audio or what is on the way
 //! to it; knows no text.
 
+use std::ops::Range;
+
 use ort::environment::Environment;
 use ort::session::builder::AutoDevicePolicy;
 use ort::session::{Session, SessionInputValue};
@@ -9,7 +11,7 @@ use ort::value::Tensor;
 use super::chunks::Chunk;
 use super::config::VoiceConfig;
 use super::file::Graphs;
-use super::latents::Latent;
+use super::latents::{Latent, stretch};
 use super::seam::Seam;
 
 /// Inputs of a session, by name.
@@ -18,7 +20,13 @@ type Inputs<'a> = Vec<(std::borrow::Cow<'a, str>, SessionInputValue<'a>)>;
 /// What is loaded of a voice.
 pub(crate) enum Sessions {
     Whole { session: Session, durations: Option<String> },
-    Cut { front: Session, decoder: Session, seam: Seam },
+    Cut { front: Session, decoder: Decoder, seam: Seam },
+}
+
+/// From frames to audio, in two steps.
+pub(crate) struct Decoder {
+    flow: Session,
+    generator: Session,
 }
 
 /// What a voice makes of a run of ids before, or together with, its audio.
@@ -29,7 +37,7 @@ pub(crate) struct Front<T> {
 }
 
 impl Sessions {
-    /// Loads `graphs` with `threads` compute threads for each half; they never run together.
+    /// Loads `graphs` with `threads` compute threads for each part; they never run together.
     pub(crate) fn open(
         environment: &Environment,
         graphs: &Graphs,
@@ -53,9 +61,11 @@ impl Sessions {
                 check(&session)?;
                 Ok(Self::Whole { session, durations: durations.clone() })
             }
-            Graphs::Cut { front, decoder, seam } => {
-                let (front, decoder) = (open(front)?, open(decoder)?);
+            Graphs::Cut { parts, seam } => {
+                let front = open(&parts.front)?;
                 check(&front)?;
+                let (flow, generator) = (open(&parts.flow)?, open(&parts.generator)?);
+                let decoder = Decoder { flow, generator };
                 Ok(Self::Cut { front, decoder, seam: seam.clone() })
             }
         }
@@ -73,15 +83,16 @@ fn text_inputs(
         "input_lengths" => Tensor::from_array(([1], vec![ids.len() as i64]))?,
         "scales" => Tensor::from_array(([3], scales.to_vec()))?,
     ];
-    if session.inputs().iter().any(|input| input.name() == "sid") {
-        inputs.push(("sid".into(), speaker()?));
-    }
+    add_speaker(session, &mut inputs)?;
     Ok(inputs)
 }
 
 /// We use speaker 0 of voices that have several.
-fn speaker() -> Result<SessionInputValue<'static>, ort::Error> {
-    Ok(Tensor::from_array(([1], vec![0_i64]))?.into())
+fn add_speaker(session: &Session, inputs: &mut Inputs<'_>) -> Result<(), ort::Error> {
+    if session.inputs().iter().any(|input| input.name() == "sid") {
+        inputs.push(("sid".into(), Tensor::from_array(([1], vec![0_i64]))?.into()));
+    }
+    Ok(())
 }
 
 /// The whole way, in one run.
@@ -101,7 +112,7 @@ pub(crate) fn speak(
     Ok(Front { made: audio.to_vec(), frames })
 }
 
-/// The first half of the way: ids to frames.
+/// The first part of the way: ids to frames.
 pub(crate) fn prepare(
     front: &mut Session,
     seam: &Seam,
@@ -119,37 +130,46 @@ pub(crate) fn prepare(
     Ok(Front { made, frames })
 }
 
-/// The second half: appends the audio of `chunk` to `pcm`.
+/// The rest of the way: appends the audio of `chunk` to `pcm`.
 pub(crate) fn decode(
-    decoder: &mut Session,
+    decoder: &mut Decoder,
     seam: &Seam,
     latent: &Latent,
     chunk: &Chunk,
     pcm: &mut Vec<f32>,
 ) -> Result<(), String> {
-    let run = || -> Result<(), ort::Error> {
-        let frames = chunk.decoded.len();
-        let (values, mask) = latent.stretch(&chunk.decoded);
-        let mut inputs: Inputs<'_> = vec![
-            (
-                seam.latent.as_str().into(),
-                Tensor::from_array(([1, latent.channels(), frames], values))?.into(),
-            ),
-            (seam.mask.as_str().into(), Tensor::from_array(([1, 1, frames], mask))?.into()),
-        ];
-        if seam.has_speaker {
-            inputs.push(("sid".into(), speaker()?));
-        }
-        let outputs = decoder.run(inputs)?;
-        let (_, audio) = outputs[0].try_extract_tensor::<f32>()?;
-        let hop = audio.len() / frames.max(1);
-        let from = (chunk.spoken.start - chunk.decoded.start) * hop;
-        let to = (chunk.spoken.end - chunk.decoded.start) * hop;
-        pcm.extend_from_slice(&audio[from..to]);
-        Ok(())
+    let failed = |error: ort::Error| error.to_string();
+    let (values, mask) = latent.stretch(&chunk.latent);
+    let (frames, wanted) = (chunk.latent.len(), chunk.features.len());
+    let tensor = |rows: usize, columns: usize, values: Vec<f32>| {
+        Tensor::from_array(([1, rows, columns], values)).map_err(failed)
     };
-    let mut run = run;
-    run().map_err(|error| error.to_string())
+    let mut inputs: Inputs<'_> = vec![
+        (seam.latent.as_str().into(), tensor(latent.channels(), frames, values)?.into()),
+        (seam.mask.as_str().into(), tensor(1, frames, mask)?.into()),
+    ];
+    add_speaker(&decoder.flow, &mut inputs).map_err(failed)?;
+    let outputs = decoder.flow.run(inputs).map_err(failed)?;
+    let (shape, features) = outputs[0].try_extract_tensor::<f32>().map_err(failed)?;
+    if features.is_empty() || !features.len().is_multiple_of(frames) {
+        return Err(format!("its features are {shape:?} for {frames} frames"));
+    }
+    let rows = features.len() / frames;
+    let features = stretch(features, frames, &within(&chunk.features, &chunk.latent));
+    let mut inputs: Inputs<'_> =
+        vec![(seam.features.as_str().into(), tensor(rows, wanted, features)?.into())];
+    add_speaker(&decoder.generator, &mut inputs).map_err(failed)?;
+    let outputs = decoder.generator.run(inputs).map_err(failed)?;
+    let (_, audio) = outputs[0].try_extract_tensor::<f32>().map_err(failed)?;
+    let hop = audio.len() / wanted.max(1);
+    let spoken = within(&chunk.spoken, &chunk.features);
+    pcm.extend_from_slice(&audio[spoken.start * hop..spoken.end * hop]);
+    Ok(())
+}
+
+/// `inner` as counted from the start of `outer`.
+const fn within(inner: &Range<usize>, outer: &Range<usize>) -> Range<usize> {
+    inner.start - outer.start..inner.end - outer.start
 }
 
 fn open(environment: &Environment, graph: &[u8], threads: usize) -> Result<Session, ort::Error> {

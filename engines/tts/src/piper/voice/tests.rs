@@ -1,3 +1,5 @@
+//! The arithmetic of a voice. That real voices stream is shown in `tests/conformance.rs`.
+
 use super::*;
 
 #[test]
