@@ -102,6 +102,8 @@ pub enum TurnOutput {
         from: CallTime,
         /// end of the audio
         until: CallTime,
+        /// the caller speaks on: words so far, for a quick decision
+        partial: bool,
     },
     /// Nobody waits for this transcript any more.
     DropTranscript {
@@ -146,6 +148,16 @@ pub enum TurnOutput {
         reply: ReplyId,
         /// which line
         line: Line,
+    },
+    /// Fall silent in this reply, heard or not: it may go on.
+    Pause {
+        /// which
+        reply: ReplyId,
+    },
+    /// Go on with this reply where it was paused.
+    Resume {
+        /// which
+        reply: ReplyId,
     },
     /// Stop this reply at once: nothing more of it is heard. Not answered.
     Stop {
@@ -205,7 +217,7 @@ pub enum StopReason {
 pub enum UnansweredReason {
     /// No words were heard in it.
     NoWords,
-    /// A short sound while the agent spoke.
+    /// A listener's noise while the agent spoke.
     OverAgent,
     /// The engine could not transcribe it.
     TranscriptFailed,

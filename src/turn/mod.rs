@@ -13,6 +13,7 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 mod time;
+mod words;
 
 pub use event::{
     EndReason, Line, ReplyId, ReplyOutcome, StopReason, TranscriptOutcome, TurnInput, TurnOutput,
@@ -21,3 +22,4 @@ pub use event::{
 pub use machine::TurnMachine;
 pub use policy::TurnPolicy;
 pub use time::CallTime;
+pub use words::Phrases;

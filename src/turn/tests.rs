@@ -1,5 +1,8 @@
 //! Scripts and their traces: adding a case is adding text.
 
+mod interruption;
+mod speculation;
+
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
@@ -12,7 +15,8 @@ use super::{
 fn policy() -> TurnPolicy {
     TurnPolicy {
         endpointing: Duration::from_millis(500),
-        interruption_min: Duration::from_millis(400),
+        interruption_pause: Duration::from_millis(200),
+        interruption_min: Duration::from_millis(500),
         ..TurnPolicy::default()
     }
 }
@@ -84,14 +88,17 @@ fn parse(now: CallTime, what: &str) -> TurnInput {
 fn drain(machine: &mut TurnMachine, now: CallTime, trace: &mut String) {
     while let Some(output) = machine.poll_output() {
         let what = match output {
-            TurnOutput::Transcribe { utterance, from, until } => {
-                format!("transcribe {utterance} {from}..{until}")
+            TurnOutput::Transcribe { utterance, from, until, partial } => {
+                let what = if partial { "probe" } else { "transcribe" };
+                format!("{what} {utterance} {from}..{until}")
             }
             TurnOutput::DropTranscript { utterance } => format!("drop {utterance}"),
             TurnOutput::Reply { reply, to, .. } => format!("reply {reply}: {to}"),
             TurnOutput::Prepare { reply, to } => format!("prepare {reply}: {to}"),
             TurnOutput::Commit { reply, .. } => format!("commit {reply}"),
             TurnOutput::Discard { reply } => format!("discard {reply}"),
+            TurnOutput::Pause { reply } => format!("pause {reply}"),
+            TurnOutput::Resume { reply } => format!("resume {reply}"),
             TurnOutput::Say { reply, line } => format!("say {reply} {line:?}"),
             TurnOutput::Stop { reply, why } => format!("stop {reply} {why:?}"),
             TurnOutput::Unanswered { utterance, why } => match utterance {
@@ -184,79 +191,6 @@ fn a_caller_who_pauses_and_goes_on_is_heard_to_the_end() {
 }
 
 #[test]
-fn a_caller_who_goes_on_while_the_agent_thinks_gets_one_answer_to_all_of_it() {
-    check(
-        "
-        0ms    ready
-        10ms   r1 finished
-        1000ms caller starts
-        1800ms caller stops
-        2000ms stt u1 i want to
-        2400ms caller starts        # r2 is not heard yet
-        3600ms caller stops
-        3700ms stt u2 cancel my order
-        4200ms r2 finished          # too late: nobody waits for it
-        4300ms r3 audible
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            1800ms transcribe u1 1000ms..1800ms
-            2000ms prepare r2: i want to
-            2300ms thinking
-            2300ms commit r2
-            2800ms stop r2 CallerWentOn
-            2800ms listening
-            3600ms transcribe u2 2400ms..3600ms
-            3700ms prepare r3: i want to cancel my order
-            4100ms thinking
-            4100ms commit r3
-            4300ms speaking
-        "#]],
-    );
-}
-
-#[test]
-fn speech_over_the_agent_stops_it_and_is_the_next_turn() {
-    check(
-        "
-        0ms    ready
-        50ms   r1 audible
-        1000ms caller starts
-        2000ms caller stops
-        2100ms stt u1 wait please
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            50ms speaking
-            1400ms stop r1 Interrupted
-            1400ms listening
-            2000ms transcribe u1 1000ms..2000ms
-            2100ms prepare r2: wait please
-        "#]],
-    );
-}
-
-#[test]
-fn a_short_sound_over_the_agent_does_not_stop_it() {
-    check(
-        "
-        0ms    ready
-        50ms   r1 audible
-        1000ms caller starts
-        1300ms caller stops
-        2500ms r1 finished
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            50ms speaking
-            1300ms unanswered OverAgent
-            2500ms listening
-        "#]],
-    );
-}
-
-#[test]
 fn a_noise_is_not_answered_and_says_so() {
     check(
         "
@@ -273,39 +207,6 @@ fn a_noise_is_not_answered_and_says_so() {
             1300ms transcribe u1 1000ms..1300ms
             1800ms unanswered u1 NoWords
             1800ms listening
-        "#]],
-    );
-}
-
-#[test]
-fn a_noise_that_stopped_an_unheard_answer_brings_it_back() {
-    check(
-        "
-        0ms    ready
-        10ms   r1 finished
-        1000ms caller starts
-        1800ms caller stops
-        1900ms stt u1 what is your name
-        2400ms caller starts        # a cough, long enough to stop r2
-        3000ms caller stops
-        3100ms stt u2
-        3600ms r3 audible
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            1800ms transcribe u1 1000ms..1800ms
-            1900ms prepare r2: what is your name
-            2300ms thinking
-            2300ms commit r2
-            2800ms stop r2 CallerWentOn
-            2800ms listening
-            3000ms transcribe u2 2400ms..3000ms
-            3100ms prepare r3: what is your name
-            3500ms unanswered u2 NoWords
-            3500ms thinking
-            3500ms commit r3
-            3600ms speaking
         "#]],
     );
 }
@@ -490,191 +391,4 @@ fn a_long_speech_is_transcribed_in_pieces_and_answered_as_one() {
             41000ms speaking
         "#]],
     );
-}
-
-#[test]
-fn what_is_written_over_the_agent_interrupts_it() {
-    check(
-        "
-        0ms    ready
-        50ms   r1 audible
-        500ms  caller writes hello there
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            50ms speaking
-            500ms stop r1 Interrupted
-            500ms listening
-            500ms thinking
-            500ms reply r2: hello there
-        "#]],
-    );
-}
-
-#[test]
-fn a_pause_asks_for_the_words_and_a_breath_takes_the_question_back() {
-    check(
-        "
-        0ms    ready
-        10ms   r1 finished
-        1000ms caller starts
-        1500ms caller pauses
-        1560ms caller resumes       # too short to ask anything
-        1800ms caller pauses
-        1950ms caller resumes       # a breath: u1 was in vain
-        2600ms caller pauses        # now a longer pause is wanted
-        2760ms stt u2 i want to cancel
-        2800ms caller stopped 2600ms
-        3150ms r2 audible
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            1900ms transcribe u1 1000ms..1800ms
-            1950ms drop u1
-            2750ms transcribe u2 1000ms..2600ms
-            2760ms prepare r2: i want to cancel
-            3100ms thinking
-            3100ms commit r2
-            3150ms speaking
-        "#]],
-    );
-}
-
-#[test]
-fn a_prepared_reply_that_fails_is_asked_for_once_more() {
-    check(
-        "
-        0ms    ready
-        10ms   r1 finished
-        1000ms caller starts
-        1800ms caller stops
-        1900ms stt u1 hello
-        2100ms r2 failed
-        2400ms r3 audible
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            1800ms transcribe u1 1000ms..1800ms
-            1900ms prepare r2: hello
-            2300ms thinking
-            2300ms reply r3: hello
-            2400ms speaking
-        "#]],
-    );
-}
-
-#[test]
-fn words_written_meanwhile_change_the_prepared_reply() {
-    check(
-        "
-        0ms    ready
-        10ms   r1 finished
-        1000ms caller starts
-        1800ms caller stops
-        1900ms stt u1 my number is
-        2000ms caller writes 4711
-        2500ms r3 audible
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            1800ms transcribe u1 1000ms..1800ms
-            1900ms prepare r2: my number is
-            2000ms discard r2
-            2000ms prepare r3: 4711 my number is
-            2300ms thinking
-            2300ms commit r3
-            2500ms speaking
-        "#]],
-    );
-}
-
-#[test]
-fn a_caller_who_leaves_takes_the_prepared_reply_along() {
-    check(
-        "
-        0ms    ready
-        10ms   r1 finished
-        1000ms caller starts
-        1800ms caller stops
-        1900ms stt u1 bye
-        2000ms hang up
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            1800ms transcribe u1 1000ms..1800ms
-            1900ms prepare r2: bye
-            2000ms discard r2
-            2000ms unanswered u1 CallEnded
-            2000ms end CallerLeft
-        "#]],
-    );
-}
-
-#[test]
-fn without_speculation_nothing_is_asked_ahead() {
-    let patient = TurnPolicy { speculation: false, early_transcript: None, ..policy() };
-    expect![[r#"
-        0ms say r1 Welcome
-        10ms listening
-        2000ms transcribe u1 1000ms..1800ms
-        2300ms thinking
-        2300ms reply r2: hello
-        2600ms speaking
-    "#]]
-    .assert_eq(&run(
-        patient,
-        "
-        0ms    ready
-        10ms   r1 finished
-        1000ms caller starts
-        1800ms caller pauses
-        2000ms caller stopped 1800ms
-        2100ms stt u1 hello
-        2600ms r2 audible
-        ",
-    ));
-}
-
-#[test]
-fn a_caller_who_never_stops_is_answered_and_does_not_interrupt_the_answer() {
-    let short = TurnPolicy { utterance_max: Duration::from_secs(5), utterances_max: 2, ..policy() };
-    expect![[r#"
-        0ms say r1 Welcome
-        10ms listening
-        6000ms transcribe u1 1000ms..6000ms
-        11000ms transcribe u2 6000ms..11000ms
-        11300ms thinking
-        11300ms reply r2: so i went there and then i came back
-        11500ms speaking
-        14000ms listening
-        14600ms transcribe u3 11000ms..14500ms
-        14900ms prepare r3: and that was it
-        15000ms thinking
-        15000ms commit r3
-        15400ms speaking
-    "#]]
-    .assert_eq(&run(
-        short,
-        "
-        0ms     ready
-        10ms    r1 finished
-        1000ms  caller starts
-        6200ms  stt u1 so i went there
-        9000ms  caller pauses
-        9080ms  caller resumes      # a breath changes nothing
-        11200ms caller pauses
-        11250ms caller resumes
-        11300ms stt u2 and then i came back
-        11500ms r2 audible
-        14000ms r2 finished
-        14500ms caller pauses
-        14700ms caller stopped 14500ms
-        14900ms stt u3 and that was it
-        15400ms r3 audible
-        ",
-    ));
 }
