@@ -368,8 +368,8 @@ impl Call {
         let now = transport.now();
         while let Some(output) = self.machine.poll_output() {
             match output {
-                TurnOutput::Transcribe { utterance, from, until } => {
-                    self.transcribe(utterance, from, until);
+                TurnOutput::Transcribe { utterance, from, until, partial } => {
+                    self.transcribe(utterance, from, until, partial);
                 }
                 TurnOutput::JudgePause { from, at } => {
                     self.judging.ask(at, self.listening.cut(from, now));
@@ -403,6 +403,11 @@ impl Call {
                     let words = self.words_of(line);
                     self.speak(reply, String::new(), Content::Line(words));
                 }
+                TurnOutput::Pause { reply } => {
+                    transport.clear_audio();
+                    self.playout.pause(now, reply);
+                }
+                TurnOutput::Resume { reply } => self.playout.resume(reply),
                 TurnOutput::Stop { reply, why } => self.stop(transport, now, reply, why),
                 TurnOutput::Unanswered { utterance: _, why } => self.reporter.unanswered(why),
                 TurnOutput::State(state) => transport.set_agent_state(state),
@@ -412,12 +417,18 @@ impl Call {
         None
     }
 
-    fn transcribe(&mut self, utterance: UtteranceId, from: CallTime, until: CallTime) {
+    fn transcribe(
+        &mut self,
+        utterance: UtteranceId,
+        from: CallTime,
+        until: CallTime,
+        partial: bool,
+    ) {
         let request = Utterance {
             pcm: self.listening.cut(from, until),
             languages: self.languages.expected(),
             prompt: self.config.stt.prompt.clone(),
-            partial: false,
+            partial,
         };
         let patience = Duration::from_millis(u64::from(self.config.stt.timeout_ms));
         let (stt, outcomes) = (Arc::clone(&self.engines.stt), self.outcomes.clone());

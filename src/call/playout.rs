@@ -12,6 +12,9 @@ use crate::turn::{CallTime, ReplyId};
 /// Pace of speech where a clause's length is not known yet.
 const WORDS_PER_SECOND: u64 = 2;
 
+/// How far back a reply may go to begin a word again that was cut by a pause.
+const REWIND_MAX: Duration = Duration::from_millis(400);
+
 /// Plays one reply at a time.
 #[derive(Debug)]
 pub(crate) struct Playout {
@@ -27,6 +30,9 @@ pub(crate) struct Playout {
 struct Current {
     reply: ReplyId,
     queue: VecDeque<i16>,
+    /// The last samples pushed: what a pause may have to play again.
+    pushed_last: VecDeque<i16>,
+    paused: bool,
     clauses: Vec<Clause>,
     /// Samples pushed, padding included.
     pushed: u64,
@@ -78,6 +84,8 @@ impl Playout {
         self.current = Some(Current {
             reply,
             queue: VecDeque::new(),
+            pushed_last: VecDeque::new(),
+            paused: false,
             clauses: Vec::new(),
             pushed: 0,
             complete: false,
@@ -133,6 +141,10 @@ impl Playout {
         if self.heard_at < now {
             self.heard_at = now; // nothing was ahead of the ear: silence since then
         }
+        if current.paused {
+            return played;
+        }
+        let keep = samples_in(self.lead + REWIND_MAX, self.rate_hz) as usize + self.frame_samples;
         while self.heard_at < now + self.lead.max(Duration::from_millis(1)) {
             let Some(frame) = current.next_frame(self.frame_samples) else { break };
             if !current.audible {
@@ -140,6 +152,9 @@ impl Playout {
                 played.audible = Some(current.reply);
             }
             current.pushed += frame.len() as u64;
+            current.pushed_last.extend(&frame);
+            let old = current.pushed_last.len().saturating_sub(keep);
+            current.pushed_last.drain(..old);
             self.heard_at = self.heard_at + duration_of(frame.len() as u64, self.rate_hz);
             played.frames.push(frame);
             let begun = current.clauses.iter().take_while(|c| c.from < current.pushed).count();
@@ -154,6 +169,26 @@ impl Playout {
             self.current = None;
         }
         played
+    }
+
+    /// Falls silent at `now`, and takes back what was pushed and not heard: the transport drops it.
+    pub(crate) fn pause(&mut self, now: CallTime, reply: ReplyId) {
+        let unheard = samples_in(self.heard_at.since(now), self.rate_hz);
+        let rewind_max = samples_in(REWIND_MAX, self.rate_hz);
+        let Some(current) = self.current.as_mut().filter(|c| c.reply == reply && !c.paused) else {
+            return;
+        };
+        current.paused = true;
+        current.take_back(unheard);
+        current.take_back(current.cut_of_word(rewind_max));
+        self.heard_at = now;
+    }
+
+    /// Goes on where it was paused.
+    pub(crate) fn resume(&mut self, reply: ReplyId) {
+        if let Some(current) = self.of(reply) {
+            current.paused = false;
+        }
     }
 
     /// Stops `reply` at `now`: returns the words that were heard, `None` if it is not playing.
@@ -179,6 +214,25 @@ impl Current {
             frame.resize(samples, 0);
             frame
         })
+    }
+
+    /// Puts the last `samples` pushed back at the head of the queue.
+    fn take_back(&mut self, samples: u64) {
+        let samples = (samples.min(self.pushed) as usize).min(self.pushed_last.len());
+        for sample in self.pushed_last.drain(self.pushed_last.len() - samples..).rev() {
+            self.queue.push_front(sample);
+        }
+        self.pushed -= samples as u64;
+    }
+
+    /// How much of a word that is not over was heard, in samples; 0 where its start is not known
+    /// or too far back. Half a word is no start to go on from.
+    fn cut_of_word(&self, samples_max: u64) -> u64 {
+        let Some(clause) = self.clauses.iter().rfind(|c| c.from < self.pushed) else { return 0 };
+        let heard = self.pushed - clause.from;
+        let starts = clause.words.iter().map(|(_, start)| *start);
+        let Some(start) = starts.filter(|start| *start <= heard).next_back() else { return 0 };
+        Some(heard - start).filter(|cut| *cut <= samples_max && heard < clause.samples).unwrap_or(0)
     }
 
     /// The words within the first `samples`.
@@ -316,6 +370,63 @@ mod tests {
         playout.stop(at(10), R1);
         playout.audio(R1, &[1; 100]);
         assert_eq!(playout.tick(at(20)), Played::default());
+    }
+
+    /// Counts up from 1, so that every sample is known by its value.
+    fn counting(samples: i16) -> Playout {
+        let mut playout = Playout::new(1_000, 60);
+        playout.begin(R1);
+        playout.clause(R1, "one two three".to_owned());
+        playout.audio(R1, &(1..=samples).collect::<Vec<_>>());
+        playout
+    }
+
+    #[test]
+    fn what_a_pause_took_back_is_played_again_and_nothing_twice() {
+        let mut playout = counting(400);
+        let mut heard = Vec::new();
+        for ms in (0..100).step_by(20) {
+            heard.extend(playout.tick(at(ms)).frames.concat());
+        }
+        // Of 140 ms pushed, 100 were heard when the transport drops the rest.
+        assert_eq!(heard.len(), 140);
+        playout.pause(at(100), R1);
+        heard.truncate(100);
+        for ms in (100..400).step_by(20) {
+            assert_eq!(playout.tick(at(ms)), Played::default(), "silent while paused");
+        }
+        playout.resume(R1);
+        playout.complete(R1);
+        for ms in (400..900).step_by(20) {
+            heard.extend(playout.tick(at(ms)).frames.concat());
+        }
+        assert_eq!(heard, (1..=400).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_word_cut_by_a_pause_begins_again() {
+        let mut playout = counting(600);
+        let marks = [("one", 0), ("two", 80), ("three", 300)];
+        playout.words(R1, marks.map(|(w, s)| (w.to_owned(), s)).to_vec());
+        for ms in (0..=100).step_by(20) {
+            playout.tick(at(ms));
+        }
+        playout.pause(at(120), R1);
+        playout.pause(at(140), R1); // again: nothing more is taken back
+        playout.resume(R1);
+        assert_eq!(playout.tick(at(200)).frames.concat()[0], 81, "where the second word starts");
+    }
+
+    #[test]
+    fn a_reply_stopped_in_its_pause_was_heard_up_to_it() {
+        let mut playout = counting(600);
+        let marks = [("one", 0), ("two", 80), ("three", 300)];
+        playout.words(R1, marks.map(|(w, s)| (w.to_owned(), s)).to_vec());
+        for ms in (0..=100).step_by(20) {
+            playout.tick(at(ms));
+        }
+        playout.pause(at(100), R1);
+        assert_eq!(playout.stop(at(900), R1), Some("one".into()));
     }
 
     #[test]

@@ -18,6 +18,8 @@ use crate::engines::{EngineError, Engines, VadFactory};
 use crate::transport::wav::{WavOptions, WavTransport};
 use crate::turn::EndReason;
 
+mod interruption;
+
 /// Loud is speech: enough for callers made of tones.
 struct Loudness;
 
@@ -115,7 +117,7 @@ async fn the_agent_stops_when_the_caller_speaks_over_it_and_remembers_what_was_h
     check(
         &report,
         expect![[r#"
-            tell me a story → once upon a time there was a (cut)
+            tell me a story → once upon a time there was (cut)
             stop → Fine.
             input_ended
         "#]],

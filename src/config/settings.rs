@@ -178,9 +178,22 @@ pub struct TurnConfig {
     /// Pause in the caller's voice, in milliseconds, that already asks for its transcript; asked
     /// again when the caller goes on. 0: wait until speech has ended (`vad.silence_ms_min`).
     pub early_transcript_ms: u32,
-    /// Speech over the agent, in milliseconds, that makes the agent stop; counted until the voice
-    /// detector is sure that it ended (`vad.silence_ms_min` later).
+    /// Speech over the agent, in milliseconds, after which it falls silent until it is known what
+    /// was said. Less: the agent is silent sooner, and stumbles over more coughs.
+    pub interruption_pause_ms: u32,
+    /// Speech over the agent, in milliseconds, whose words are asked for before it ends; four times
+    /// as much stops the agent whatever the words are.
     pub interruption_ms: u32,
+    /// Fewest words over the agent that stop it; `backchannels` are not counted.
+    pub interruption_words_min: u32,
+    /// Milliseconds of silence after speech over the agent that let it go on when nothing else is
+    /// known.
+    pub resume_after_ms: u32,
+    /// What listeners say without meaning to speak, by language or dialect, with commas between;
+    /// marks, vowel signs and letters that are written either way do not matter.
+    pub backchannels: BTreeMap<String, String>,
+    /// Words that always stop the agent, written the same way.
+    pub commands: BTreeMap<String, String>,
     /// Longest piece of speech that is transcribed in one go, in milliseconds; engines take 29,000 at
     /// most. A turn may have eight such pieces.
     pub turn_ms_max: u32,
@@ -207,7 +220,42 @@ impl Default for TurnConfig {
             ),
             speculation: true,
             early_transcript_ms: 100,
-            interruption_ms: 400,
+            interruption_pause_ms: 120,
+            interruption_ms: 500,
+            interruption_words_min: 1,
+            resume_after_ms: 1_500,
+            backchannels: [
+                (
+                    "en".to_owned(),
+                    "mm-hm, mhm, mm, hm, hmm, uh-huh, uh, um, ah, aha, oh, huh, yeah, yep, yes, okay, \
+                     ok, right, sure, alright, all right, i see, got it, great, good, nice, cool, \
+                     exactly, true, of course, thanks, thank you"
+                        .to_owned(),
+                ),
+                (
+                    "ar".to_owned(),
+                    "ايوه, ايوا, اي, اه, اها, امم, هم, نعم, بلى, طيب, تمام, صح, صحيح, ماشي, زين, حلو, \
+                     اوكي, اوك, حاضر, اكيد, مفهوم, فهمت, ممتاز, كويس, جميل, شكرا, ان شاء الله, \
+                     ما شاء الله"
+                        .to_owned(),
+                ),
+            ]
+            .into(),
+            commands: [
+                (
+                    "en".to_owned(),
+                    "stop, wait, hold on, hang on, one moment, one second, just a moment, just a \
+                     second, enough, quiet, shut up"
+                        .to_owned(),
+                ),
+                (
+                    "ar".to_owned(),
+                    "لحظة, استنى, استنا, انتظر, اصبر, وقف, توقف, اوقف, خلاص, كفاية, يكفي, بس, اسكت, \
+                     ثانية, دقيقة"
+                        .to_owned(),
+                ),
+            ]
+            .into(),
             turn_ms_max: 30_000,
         }
     }

@@ -100,6 +100,9 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
         c.that(marks.is_none(), key, "words are parted by spaces alone, as in \"and but or\"");
     }
     c.within("turn.early_transcript_ms", turn.early_transcript_ms, 0, 5_000);
+    c.within("turn.interruption_pause_ms", turn.interruption_pause_ms, 0, 10_000);
+    c.within("turn.interruption_words_min", turn.interruption_words_min, 1, 20);
+    c.within("turn.resume_after_ms", turn.resume_after_ms, 200, 30_000);
     c.within("turn.interruption_ms", turn.interruption_ms, 0, 10_000);
     c.within("turn.turn_ms_max", turn.turn_ms_max, 1000, 30_000);
 

@@ -109,6 +109,8 @@ pub enum TurnOutput {
         from: CallTime,
         /// end of the audio
         until: CallTime,
+        /// the caller speaks on: words so far, for a quick decision
+        partial: bool,
     },
     /// Judge by its sound whether the turn is complete that began at `from` and paused at `at`.
     /// Answer with [`TurnInput::PauseJudged`], or not at all: nothing waits for it.
@@ -161,6 +163,16 @@ pub enum TurnOutput {
         reply: ReplyId,
         /// which line
         line: Line,
+    },
+    /// Fall silent in this reply, heard or not: it may go on.
+    Pause {
+        /// which
+        reply: ReplyId,
+    },
+    /// Go on with this reply where it was paused.
+    Resume {
+        /// which
+        reply: ReplyId,
     },
     /// Stop this reply at once: nothing more of it is heard. Not answered.
     Stop {
@@ -220,7 +232,7 @@ pub enum StopReason {
 pub enum UnansweredReason {
     /// No words were heard in it.
     NoWords,
-    /// A short sound while the agent spoke.
+    /// A listener's noise while the agent spoke.
     OverAgent,
     /// The engine could not transcribe it.
     TranscriptFailed,

@@ -1,8 +1,9 @@
 //! The turn machine: its state, and the few timers between the two sides. What the caller does is
-//! in [`caller`], what the agent does in [`agent`].
+//! in [`caller`], what the agent does in [`agent`], and both at once in [`interruption`].
 
 mod agent;
 mod caller;
+mod interruption;
 mod pause;
 
 use std::collections::VecDeque;
@@ -31,6 +32,10 @@ pub struct TurnMachine {
     prepared: Option<Prepared>,
     /// Whether there is power to spare for work that may be thrown away.
     speculation_allowed: bool,
+    /// The words so far of somebody who speaks over the reply, being transcribed.
+    probe: Option<UtteranceId>,
+    /// What was murmured over the reply.
+    murmur: Option<Murmur>,
     /// Words that were said to a reply which was stopped before it was heard.
     carried: Vec<String>,
     /// Where the turn that was answered last had paused.
@@ -70,6 +75,8 @@ enum Voice {
 /// The caller's turn while it is not answered.
 #[derive(Debug)]
 struct OpenTurn {
+    /// Start of its first speech.
+    began: CallTime,
     /// Start of the speech that is not yet sent to be transcribed.
     from: CallTime,
     /// End of the last speech; `None` while the caller speaks.
@@ -83,6 +90,19 @@ struct OpenTurn {
     dropped: u32,
     /// A prepared reply to it has failed: the next attempt is the reply itself.
     unprepared: bool,
+    /// Said over a reply, and it was decided what that means for the reply.
+    judged: bool,
+    /// Its speech was going on when the reply began: it does not mean to interrupt it.
+    older_than_reply: bool,
+    /// The words so far were asked for.
+    probed: bool,
+}
+
+/// Listeners' noises over a reply: no turn, unless the reply ends at once.
+#[derive(Debug)]
+struct Murmur {
+    at: CallTime,
+    parts: Vec<Part>,
 }
 
 #[derive(Debug)]
@@ -104,8 +124,8 @@ enum Agent {
         /// When it began; once it is audible, when it became so.
         since: CallTime,
         audible: bool,
-        /// Start of the speech that was going on when it began.
-        over: Option<CallTime>,
+        /// Silent while it is decided what the caller said over it.
+        hushed: bool,
     },
 }
 
@@ -135,6 +155,8 @@ impl TurnMachine {
             agent: Agent::Idle,
             prepared: None,
             speculation_allowed: true,
+            probe: None,
+            murmur: None,
             carried: Vec::new(),
             answered_pause: None,
             quiet_since: CallTime::ZERO,
@@ -200,10 +222,14 @@ impl TurnMachine {
             Phase::Waiting | Phase::Ended => None,
             Phase::Active | Phase::Ending(_) => [
                 self.too_long_at(),
-                self.interruption_at(),
+                self.hush_at(),
+                self.probe_at(),
+                self.overrule_at(),
+                self.judge_at(),
+                self.resume_at(),
                 self.utterance_full_at(),
                 self.early_transcript_at(),
-                self.judge_at(),
+                self.judge_pause_at(),
                 self.endpoint_at(),
                 self.transcript_late_at(),
                 self.agent_late_at(),
@@ -226,15 +252,6 @@ impl TurnMachine {
         (self.phase == Phase::Active).then(|| self.active_since + self.policy.call_max)
     }
 
-    /// The caller has spoken over an interruptible reply for long enough.
-    fn interruption_at(&self) -> Option<CallTime> {
-        let Voice::Speaking { since } = self.caller else { return None };
-        let Agent::Busy { content, over, .. } = &self.agent else { return None };
-        // A reply that began over speech was meant to: only new speech stops it.
-        (content.interruptible() && *over != Some(since))
-            .then(|| since + self.policy.interruption_min)
-    }
-
     fn utterance_full_at(&self) -> Option<CallTime> {
         let turn = self.turn.as_ref()?;
         matches!(self.caller, Voice::Speaking { .. }).then(|| turn.from + self.policy.utterance_max)
@@ -246,7 +263,7 @@ impl TurnMachine {
         let turn = self.turn.as_ref().filter(|turn| !turn.full && turn.from < at)?;
         // Each one that was in vain asks for a longer pause; in the end speech is over first.
         let patience = self.policy.early_transcript? + EARLY_TRANSCRIPT_BACKOFF * turn.dropped;
-        (self.speculation_allowed && !self.is_over_reply()).then(|| at + patience)
+        self.speculation_allowed.then(|| at + patience)
     }
 
     /// All parts are transcribed, the silence is long enough, and the agent is free to answer.
@@ -258,15 +275,7 @@ impl TurnMachine {
 
     /// All words of the turn are there, and the agent is free to answer them.
     fn is_answerable(&self, turn: &OpenTurn) -> bool {
-        turn.paused_at.is_some_and(|paused_at| turn.from >= paused_at)
-            && turn.parts.iter().all(|p| p.outcome.is_some())
-            && matches!(self.agent, Agent::Idle)
-            && self.phase == Phase::Active
-    }
-
-    /// An interruptible reply is there.
-    fn is_over_reply(&self) -> bool {
-        matches!(&self.agent, Agent::Busy { content, .. } if content.interruptible())
+        turn.is_transcribed() && matches!(self.agent, Agent::Idle) && self.phase == Phase::Active
     }
 
     fn transcript_late_at(&self) -> Option<CallTime> {
@@ -293,13 +302,21 @@ impl TurnMachine {
         let due = |at: Option<CallTime>| at.is_some_and(|at| at <= now);
         if due(self.too_long_at()) {
             self.say_goodbye(now, EndReason::TooLong);
-        } else if due(self.interruption_at()) {
+        } else if due(self.overrule_at()) {
             self.interrupt(StopReason::Interrupted);
+        } else if due(self.hush_at()) {
+            self.hush();
+        } else if due(self.probe_at()) {
+            self.probe(now);
+        } else if due(self.judge_at()) {
+            self.judge();
+        } else if due(self.resume_at()) {
+            self.go_on_speaking();
         } else if due(self.utterance_full_at()) {
             self.cut_utterance(now);
         } else if due(self.early_transcript_at()) {
             self.ask_early_transcript(now);
-        } else if due(self.judge_at()) {
+        } else if due(self.judge_pause_at()) {
             self.ask_judgement();
         } else if due(self.transcript_late_at()) {
             self.give_up_transcript();
@@ -316,6 +333,7 @@ impl TurnMachine {
 impl OpenTurn {
     const fn new(from: CallTime, paused_at: Option<CallTime>) -> Self {
         Self {
+            began: from,
             from,
             paused_at,
             parts: Vec::new(),
@@ -323,7 +341,24 @@ impl OpenTurn {
             full: false,
             dropped: 0,
             unprepared: false,
+            judged: false,
+            older_than_reply: false,
+            probed: false,
         }
+    }
+
+    /// The caller is silent, and all that was said is there in words.
+    fn is_transcribed(&self) -> bool {
+        self.paused_at.is_some_and(|paused_at| self.from >= paused_at)
+            && self.parts.iter().all(|p| p.outcome.is_some())
+    }
+
+    /// What was said, as far as it is transcribed.
+    fn words(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match &part.outcome {
+            Some(TranscriptOutcome::Words(text)) if !text.is_empty() => Some(text.as_str()),
+            Some(TranscriptOutcome::Words(_) | TranscriptOutcome::Failed) | None => None,
+        })
     }
 }
 

@@ -15,6 +15,7 @@ mod simulation;
 mod tests;
 mod time;
 mod unfinished;
+mod words;
 
 pub use endpointing::{Endpointing, EndpointingPolicy, Evidence, SOUNDS_INCOMPLETE};
 pub use event::{
@@ -25,3 +26,4 @@ pub use machine::TurnMachine;
 pub use policy::TurnPolicy;
 pub use time::CallTime;
 pub use unfinished::{Ending, Unfinished};
+pub use words::Phrases;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{EndpointingPolicy, Unfinished};
+use super::{EndpointingPolicy, Phrases, Unfinished};
 use crate::config::Config;
 
 /// How patient and how interruptible the agent is.
@@ -17,8 +17,18 @@ pub struct TurnPolicy {
     pub early_transcript: Option<Duration>,
     /// Prepare the reply while the end of the turn is still awaited.
     pub speculation: bool,
-    /// Speech over the agent that stops it; shorter speech is ignored.
+    /// Speech over the agent that silences it until it is known what was said.
+    pub interruption_pause: Duration,
+    /// Speech over the agent whose words are asked for before it ends.
     pub interruption_min: Duration,
+    /// Fewest words over the agent that stop it; what listeners say is not counted.
+    pub interruption_words_min: usize,
+    /// Silence after speech over the agent that lets it go on while nothing else is known.
+    pub resume_after: Duration,
+    /// What listeners say.
+    pub backchannels: Phrases,
+    /// What always stops the agent.
+    pub commands: Phrases,
     /// Longest piece of speech that is transcribed in one go.
     pub utterance_max: Duration,
     /// Most such pieces in one turn; then it is answered even if the caller speaks on.
@@ -63,7 +73,12 @@ impl From<&Config> for TurnPolicy {
             judge_pauses: config.turn.detector_enabled,
             early_transcript: Some(ms(config.turn.early_transcript_ms)).filter(|d| !d.is_zero()),
             speculation: config.turn.speculation,
+            interruption_pause: ms(config.turn.interruption_pause_ms),
             interruption_min: ms(config.turn.interruption_ms),
+            interruption_words_min: config.turn.interruption_words_min as usize,
+            resume_after: ms(config.turn.resume_after_ms),
+            backchannels: Phrases::new(config.turn.backchannels.values().map(String::as_str)),
+            commands: Phrases::new(config.turn.commands.values().map(String::as_str)),
             utterance_max: ms(config.turn.turn_ms_max.clamp(1_000, 29_000)),
             utterances_max: 8,
             silence_prompt_after: s(config.agent.silence_prompt_s.max(1)),

@@ -1,5 +1,9 @@
 //! Scripts and their traces: adding a case is adding text.
 
+mod endpointing;
+mod interruption;
+mod speculation;
+
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
@@ -16,7 +20,8 @@ fn policy() -> TurnPolicy {
             ..TurnPolicy::default().endpointing
         },
         judge_pauses: false,
-        interruption_min: Duration::from_millis(400),
+        interruption_pause: Duration::from_millis(200),
+        interruption_min: Duration::from_millis(500),
         ..TurnPolicy::default()
     }
 }
@@ -64,10 +69,6 @@ fn parse(now: CallTime, what: &str) -> TurnInput {
             at: CallTime::from_millis(at.trim_end_matches("ms").parse().unwrap()),
         },
         ["caller", "stops"] => TurnInput::SpeechEnded { at: now },
-        ["judged", at, percent] => TurnInput::PauseJudged {
-            at: CallTime::from_millis(at.trim_end_matches("ms").parse().unwrap()),
-            complete: percent.trim_end_matches('%').parse::<f32>().unwrap() / 100.0,
-        },
         ["caller", "writes", words @ ..] => TurnInput::CallerText(words.join(" ")),
         ["stt", utterance, "failed"] => TurnInput::Transcript {
             utterance: UtteranceId(id(utterance)),
@@ -84,6 +85,10 @@ fn parse(now: CallTime, what: &str) -> TurnInput {
         [reply, "failed"] => {
             TurnInput::ReplyEnded { reply: ReplyId(id(reply)), outcome: ReplyOutcome::Failed }
         }
+        ["judged", at, percent] => TurnInput::PauseJudged {
+            at: CallTime::from_millis(at.trim_end_matches("ms").parse().unwrap()),
+            complete: percent.trim_end_matches('%').parse::<f32>().unwrap() / 100.0,
+        },
         ["hang", "up"] => TurnInput::HangUp(EndReason::CallerLeft),
         other => panic!("unknown event {other:?}"),
     }
@@ -92,8 +97,9 @@ fn parse(now: CallTime, what: &str) -> TurnInput {
 fn drain(machine: &mut TurnMachine, now: CallTime, trace: &mut String) {
     while let Some(output) = machine.poll_output() {
         let what = match output {
-            TurnOutput::Transcribe { utterance, from, until } => {
-                format!("transcribe {utterance} {from}..{until}")
+            TurnOutput::Transcribe { utterance, from, until, partial } => {
+                let what = if partial { "probe" } else { "transcribe" };
+                format!("{what} {utterance} {from}..{until}")
             }
             TurnOutput::JudgePause { from, at } => format!("judge {from}..{at}"),
             TurnOutput::DropTranscript { utterance } => format!("drop {utterance}"),
@@ -101,6 +107,8 @@ fn drain(machine: &mut TurnMachine, now: CallTime, trace: &mut String) {
             TurnOutput::Prepare { reply, to } => format!("prepare {reply}: {to}"),
             TurnOutput::Commit { reply, .. } => format!("commit {reply}"),
             TurnOutput::Discard { reply } => format!("discard {reply}"),
+            TurnOutput::Pause { reply } => format!("pause {reply}"),
+            TurnOutput::Resume { reply } => format!("resume {reply}"),
             TurnOutput::Say { reply, line } => format!("say {reply} {line:?}"),
             TurnOutput::Stop { reply, why } => format!("stop {reply} {why:?}"),
             TurnOutput::Unanswered { utterance, why } => match utterance {
@@ -193,79 +201,6 @@ fn a_caller_who_pauses_and_goes_on_is_heard_to_the_end() {
 }
 
 #[test]
-fn a_caller_who_goes_on_while_the_agent_thinks_gets_one_answer_to_all_of_it() {
-    check(
-        "
-        0ms    ready
-        10ms   r1 finished
-        1000ms caller starts
-        1800ms caller stops
-        2000ms stt u1 i want to
-        2400ms caller starts        # r2 is not heard yet
-        3600ms caller stops
-        3700ms stt u2 cancel my order
-        4200ms r2 finished          # too late: nobody waits for it
-        4300ms r3 audible
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            1800ms transcribe u1 1000ms..1800ms
-            2000ms prepare r2: i want to
-            2300ms thinking
-            2300ms commit r2
-            2800ms stop r2 CallerWentOn
-            2800ms listening
-            3600ms transcribe u2 2400ms..3600ms
-            3700ms prepare r3: i want to cancel my order
-            4219ms thinking
-            4219ms commit r3
-            4300ms speaking
-        "#]],
-    );
-}
-
-#[test]
-fn speech_over_the_agent_stops_it_and_is_the_next_turn() {
-    check(
-        "
-        0ms    ready
-        50ms   r1 audible
-        1000ms caller starts
-        2000ms caller stops
-        2100ms stt u1 wait please
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            50ms speaking
-            1400ms stop r1 Interrupted
-            1400ms listening
-            2000ms transcribe u1 1000ms..2000ms
-            2100ms prepare r2: wait please
-        "#]],
-    );
-}
-
-#[test]
-fn a_short_sound_over_the_agent_does_not_stop_it() {
-    check(
-        "
-        0ms    ready
-        50ms   r1 audible
-        1000ms caller starts
-        1300ms caller stops
-        2500ms r1 finished
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            50ms speaking
-            1300ms unanswered OverAgent
-            2500ms listening
-        "#]],
-    );
-}
-
-#[test]
 fn a_noise_is_not_answered_and_says_so() {
     check(
         "
@@ -282,35 +217,6 @@ fn a_noise_is_not_answered_and_says_so() {
             1300ms transcribe u1 1000ms..1300ms
             1800ms unanswered u1 NoWords
             1800ms listening
-        "#]],
-    );
-}
-
-#[test]
-fn a_noise_that_stopped_an_unheard_answer_brings_it_back() {
-    check(
-        "
-        0ms    ready
-        10ms   r1 finished
-        1000ms caller starts
-        1800ms caller stops
-        1900ms stt u1 what is your name
-        2400ms caller starts        # a cough, long enough to stop r2
-        3000ms caller stops
-        3100ms stt u2
-        3600ms r3 audible
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            1800ms transcribe u1 1000ms..1800ms
-            1900ms prepare r2: what is your name
-            2300ms thinking
-            2300ms commit r2
-            2800ms stop r2 CallerWentOn
-            2800ms listening
-            3000ms transcribe u2 2400ms..3000ms
-            3100ms prepare r3: what is your name
         "#]],
     );
 }
@@ -493,365 +399,6 @@ fn a_long_speech_is_transcribed_in_pieces_and_answered_as_one() {
             40500ms thinking
             40500ms commit r2
             41000ms speaking
-        "#]],
-    );
-}
-
-#[test]
-fn what_is_written_over_the_agent_interrupts_it() {
-    check(
-        "
-        0ms    ready
-        50ms   r1 audible
-        500ms  caller writes hello there
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            50ms speaking
-            500ms stop r1 Interrupted
-            500ms listening
-            500ms thinking
-            500ms reply r2: hello there
-        "#]],
-    );
-}
-
-#[test]
-fn a_pause_asks_for_the_words_and_a_breath_takes_the_question_back() {
-    check(
-        "
-        0ms    ready
-        10ms   r1 finished
-        1000ms caller starts
-        1500ms caller pauses
-        1560ms caller resumes       # too short to ask anything
-        1800ms caller pauses
-        1950ms caller resumes       # a breath: u1 was in vain
-        2600ms caller pauses        # now a longer pause is wanted
-        2760ms stt u2 i want to cancel
-        2800ms caller stopped 2600ms
-        3150ms r2 audible
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            1900ms transcribe u1 1000ms..1800ms
-            1950ms drop u1
-            2750ms transcribe u2 1000ms..2600ms
-            2760ms prepare r2: i want to cancel
-            3100ms thinking
-            3100ms commit r2
-            3150ms speaking
-        "#]],
-    );
-}
-
-#[test]
-fn a_prepared_reply_that_fails_is_asked_for_once_more() {
-    check(
-        "
-        0ms    ready
-        10ms   r1 finished
-        1000ms caller starts
-        1800ms caller stops
-        1900ms stt u1 hello
-        2100ms r2 failed
-        2400ms r3 audible
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            1800ms transcribe u1 1000ms..1800ms
-            1900ms prepare r2: hello
-            2300ms thinking
-            2300ms reply r3: hello
-            2400ms speaking
-        "#]],
-    );
-}
-
-#[test]
-fn words_written_meanwhile_change_the_prepared_reply() {
-    check(
-        "
-        0ms    ready
-        10ms   r1 finished
-        1000ms caller starts
-        1800ms caller stops
-        1900ms stt u1 my number is
-        2000ms caller writes 4711
-        2500ms r3 audible
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            1800ms transcribe u1 1000ms..1800ms
-            1900ms prepare r2: my number is
-            2000ms discard r2
-            2000ms prepare r3: 4711 my number is
-            2300ms thinking
-            2300ms commit r3
-            2500ms speaking
-        "#]],
-    );
-}
-
-#[test]
-fn a_caller_who_leaves_takes_the_prepared_reply_along() {
-    check(
-        "
-        0ms    ready
-        10ms   r1 finished
-        1000ms caller starts
-        1800ms caller stops
-        1900ms stt u1 bye
-        2000ms hang up
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            1800ms transcribe u1 1000ms..1800ms
-            1900ms prepare r2: bye
-            2000ms discard r2
-            2000ms unanswered u1 CallEnded
-            2000ms end CallerLeft
-        "#]],
-    );
-}
-
-#[test]
-fn without_speculation_nothing_is_asked_ahead() {
-    let patient = TurnPolicy { speculation: false, early_transcript: None, ..policy() };
-    expect![[r#"
-        0ms say r1 Welcome
-        10ms listening
-        2000ms transcribe u1 1000ms..1800ms
-        2300ms thinking
-        2300ms reply r2: hello
-        2600ms speaking
-    "#]]
-    .assert_eq(&run(
-        patient,
-        "
-        0ms    ready
-        10ms   r1 finished
-        1000ms caller starts
-        1800ms caller pauses
-        2000ms caller stopped 1800ms
-        2100ms stt u1 hello
-        2600ms r2 audible
-        ",
-    ));
-}
-
-#[test]
-fn a_caller_who_never_stops_is_answered_and_does_not_interrupt_the_answer() {
-    let short = TurnPolicy { utterance_max: Duration::from_secs(5), utterances_max: 2, ..policy() };
-    expect![[r#"
-        0ms say r1 Welcome
-        10ms listening
-        6000ms transcribe u1 1000ms..6000ms
-        11000ms transcribe u2 6000ms..11000ms
-        11300ms thinking
-        11300ms reply r2: so i went there and then i came back
-        11500ms speaking
-        14000ms listening
-        14600ms transcribe u3 11000ms..14500ms
-        14900ms prepare r3: and that was it
-        15000ms thinking
-        15000ms commit r3
-        15400ms speaking
-    "#]]
-    .assert_eq(&run(
-        short,
-        "
-        0ms     ready
-        10ms    r1 finished
-        1000ms  caller starts
-        6200ms  stt u1 so i went there
-        9000ms  caller pauses
-        9080ms  caller resumes      # a breath changes nothing
-        11200ms caller pauses
-        11250ms caller resumes
-        11300ms stt u2 and then i came back
-        11500ms r2 audible
-        14000ms r2 finished
-        14500ms caller pauses
-        14700ms caller stopped 14500ms
-        14900ms stt u3 and that was it
-        15400ms r3 audible
-        ",
-    ));
-}
-
-fn check_judged(script: &str, expected: Expect) {
-    let endpointing = EndpointingPolicy {
-        usual: Duration::from_millis(500),
-        min: Duration::from_millis(300),
-        max: Duration::from_millis(1_500),
-        ..TurnPolicy::default().endpointing
-    };
-    let policy = TurnPolicy { endpointing, judge_pauses: true, speculation: false, ..policy() };
-    expected.assert_eq(&run(policy, script));
-}
-
-#[test]
-fn a_turn_that_sounds_complete_is_answered_sooner_and_one_that_does_not_later() {
-    check_judged(
-        "
-        0ms    ready
-        10ms   r1 finished
-        2000ms caller starts
-        3000ms caller stops
-        3050ms stt u1 what time is it
-        3060ms judged 3000ms 100%
-        3900ms r2 finished
-        5000ms caller starts
-        6000ms caller stops
-        6050ms stt u2 i would like
-        6060ms judged 6000ms 20%
-        9000ms hang up
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            3000ms transcribe u1 2000ms..3000ms
-            3000ms judge 2000ms..3000ms
-            3300ms thinking
-            3300ms reply r2: what time is it
-            3900ms listening
-            6000ms transcribe u2 5000ms..6000ms
-            6000ms judge 5000ms..6000ms
-            6700ms judge 5000ms..6000ms
-            7099ms thinking
-            7099ms reply r3: i would like
-            9000ms stop r3 Ending
-            9000ms end CallerLeft
-        "#]],
-    );
-}
-
-#[test]
-fn a_pause_that_sounded_incomplete_is_judged_again_and_the_last_word_counts() {
-    check_judged(
-        "
-        0ms    ready
-        10ms   r1 finished
-        2000ms caller starts
-        3000ms caller stops
-        3050ms stt u1 a table for two
-        3060ms judged 3000ms 0%
-        3760ms judged 3000ms 90%
-        9000ms hang up
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            3000ms transcribe u1 2000ms..3000ms
-            3000ms judge 2000ms..3000ms
-            3700ms judge 2000ms..3000ms
-            3760ms thinking
-            3760ms reply r2: a table for two
-            9000ms stop r2 Ending
-            9000ms end CallerLeft
-        "#]],
-    );
-}
-
-#[test]
-fn a_judgement_of_another_pause_and_one_that_comes_after_the_answer_change_nothing() {
-    check_judged(
-        "
-        0ms    ready
-        10ms   r1 finished
-        2000ms caller starts
-        3000ms caller stops
-        3050ms stt u1 hello
-        3300ms caller starts
-        3350ms judged 3000ms 100%
-        4000ms caller stops
-        4050ms stt u2 hello there
-        4060ms judged 3000ms 0%
-        4600ms judged 4000ms 0%
-        5700ms r2 finished
-        5800ms hang up
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            3000ms transcribe u1 2000ms..3000ms
-            3000ms judge 2000ms..3000ms
-            3300ms drop u1
-            4000ms transcribe u2 2000ms..4000ms
-            4000ms judge 2000ms..4000ms
-            4500ms thinking
-            4500ms reply r2: hello there
-            5700ms listening
-            5800ms end CallerLeft
-        "#]],
-    );
-}
-
-#[test]
-fn words_that_lead_on_are_waited_for_and_silence_ends_every_turn() {
-    check_judged(
-        "
-        0ms    ready
-        10ms   r1 finished
-        2000ms caller starts
-        3000ms caller stops
-        3050ms stt u1 my number is 0 5 5
-        4200ms caller starts
-        4900ms caller stops
-        4950ms stt u2 my number is 0 5 5 1 2 and
-        9000ms hang up
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            3000ms transcribe u1 2000ms..3000ms
-            3000ms judge 2000ms..3000ms
-            4200ms drop u1
-            4900ms transcribe u2 2000ms..4900ms
-            4900ms judge 2000ms..4900ms
-            6400ms thinking
-            6400ms reply r2: my number is 0 5 5 1 2 and
-            9000ms stop r2 Ending
-            9000ms end CallerLeft
-        "#]],
-    );
-}
-
-#[test]
-fn a_hesitating_caller_is_given_more_time_after_each_pause() {
-    check_judged(
-        "
-        0ms    ready
-        10ms   r1 finished
-        2000ms caller starts
-        2400ms caller stops
-        2850ms caller starts
-        3200ms caller stops
-        3680ms caller starts
-        4000ms caller stops
-        4050ms stt u3 i would like a table
-        9000ms hang up
-        ",
-        expect![[r#"
-            0ms say r1 Welcome
-            10ms listening
-            2400ms transcribe u1 2000ms..2400ms
-            2400ms judge 2000ms..2400ms
-            2850ms drop u1
-            3200ms transcribe u2 2000ms..3200ms
-            3200ms judge 2000ms..3200ms
-            3680ms drop u2
-            4000ms transcribe u3 2000ms..4000ms
-            4000ms judge 2000ms..4000ms
-            4602ms thinking
-            4602ms reply r2: i would like a table
-            9000ms stop r2 Ending
-            9000ms end CallerLeft
         "#]],
     );
 }

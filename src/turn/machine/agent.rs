@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{Agent, Content, Part, Phase, Prepared, TurnMachine, Voice};
+use super::{Agent, Content, Part, Phase, Prepared, TurnMachine};
 use crate::transport::AgentState;
 use crate::turn::{
     CallTime, EndReason, Line, ReplyId, ReplyOutcome, StopReason, TurnOutput, UnansweredReason,
@@ -47,11 +47,10 @@ impl TurnMachine {
     fn begin(&mut self, now: CallTime, reply: ReplyId, content: Content) {
         self.discard_prepared();
         debug_assert!(matches!(self.agent, Agent::Idle), "{reply} starts over another reply");
-        let over = match self.caller {
-            Voice::Speaking { since } | Voice::Paused { since, .. } => Some(since),
-            Voice::Silent => None,
-        };
-        self.agent = Agent::Busy { reply, content, since: now, audible: false, over };
+        if let Some(turn) = &mut self.turn {
+            turn.older_than_reply = true;
+        }
+        self.agent = Agent::Busy { reply, content, since: now, audible: false, hushed: false };
     }
 
     pub(super) fn reply_audible(&mut self, now: CallTime, id: ReplyId) {
@@ -80,11 +79,16 @@ impl TurnMachine {
         let content = content.clone();
         self.agent = Agent::Idle;
         self.quiet_since = now;
+        self.drop_probe();
         if let Phase::Ending(reason) = self.phase {
             self.end(reason);
             return;
         }
         self.outputs.push_back(TurnOutput::State(AgentState::Listening));
+        match outcome {
+            ReplyOutcome::Finished => self.answer_murmur(now),
+            ReplyOutcome::Failed => self.forget_murmur(),
+        }
         if let (Content::Answer(_), ReplyOutcome::Failed) = (content, outcome) {
             self.unanswered(None, UnansweredReason::ReplyFailed);
             if self.policy.apology {
@@ -101,6 +105,8 @@ impl TurnMachine {
         }
         let (reply, content, audible) = (*reply, content.clone(), *audible);
         self.agent = Agent::Idle;
+        self.drop_probe();
+        self.forget_murmur();
         let why = match content {
             Content::Answer(to) if !audible => {
                 self.carried.push(to);
@@ -149,6 +155,8 @@ impl TurnMachine {
 
     fn close_open_work(&mut self, why: StopReason) {
         self.discard_prepared();
+        self.drop_probe();
+        self.forget_murmur();
         if let Agent::Busy { reply, .. } = mem::replace(&mut self.agent, Agent::Idle) {
             self.outputs.push_back(TurnOutput::Stop { reply, why });
         }

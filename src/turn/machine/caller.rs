@@ -28,6 +28,9 @@ impl TurnMachine {
         self.caller = Voice::Speaking { since: at };
         self.silence_prompts_said = 0;
         self.learn_pause(at);
+        if let Some(turn) = &mut self.turn {
+            turn.older_than_reply = false;
+        }
         self.go_on(at);
     }
 
@@ -58,6 +61,7 @@ impl TurnMachine {
         }
         turn.paused_at = None;
         turn.judgement = Judgement::new();
+        turn.judged = false;
         // What was asked at the pause is asked again, longer, unless it would soon be more than
         // one transcription takes.
         let long = self.policy.utterance_max / 2;
@@ -71,14 +75,7 @@ impl TurnMachine {
     pub(super) fn speech_ended(&mut self, now: CallTime, at: CallTime) {
         self.caller = Voice::Silent;
         self.quiet_since = now;
-        let over_reply = self.is_over_reply();
         let Some(turn) = &mut self.turn else { return };
-        if over_reply && turn.parts.is_empty() {
-            // The reply is still there, so the speech was too short to interrupt it.
-            self.turn = None;
-            self.unanswered(None, UnansweredReason::OverAgent);
-            return;
-        }
         turn.paused_at = Some(at);
         // The last piece may have been cut at this very moment: then nothing is left to ask.
         if turn.from < at {
@@ -94,13 +91,14 @@ impl TurnMachine {
 
     /// Asks for the words between the start of what is not yet asked and `until`.
     fn ask_transcript(&mut self, now: CallTime, until: CallTime, at_pause: bool) {
-        self.last_utterance += 1;
-        let utterance = UtteranceId(self.last_utterance);
+        self.drop_probe();
+        let utterance = self.next_utterance();
         let Some(turn) = &mut self.turn else { return };
         let from = turn.from;
         turn.parts.push(Part { utterance, from, asked_at: now, at_pause, outcome: None });
         turn.from = until;
-        self.outputs.push_back(TurnOutput::Transcribe { utterance, from, until });
+        let partial = false;
+        self.outputs.push_back(TurnOutput::Transcribe { utterance, from, until, partial });
     }
 
     /// The caller has spoken for longer than one transcription takes: send this piece, go on.
@@ -120,6 +118,10 @@ impl TurnMachine {
         utterance: UtteranceId,
         outcome: TranscriptOutcome,
     ) {
+        if self.probe == Some(utterance) {
+            self.probed(&outcome);
+            return;
+        }
         let Some(turn) = &mut self.turn else { return };
         if let Some(part) = turn.parts.iter_mut().find(|p| p.utterance == utterance) {
             part.outcome.get_or_insert(outcome);
@@ -172,13 +174,8 @@ impl TurnMachine {
 
     /// All that was said and not answered yet, as far as it is transcribed.
     fn words_to_answer(&self) -> String {
-        let parts = self.turn.iter().flat_map(|turn| &turn.parts);
-        let spoken = parts.filter_map(|part| match &part.outcome {
-            Some(TranscriptOutcome::Words(text)) => Some(text.as_str()),
-            Some(TranscriptOutcome::Failed) | None => None,
-        });
-        let words = self.carried.iter().map(String::as_str).chain(spoken);
-        words.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
+        let spoken = self.turn.iter().flat_map(OpenTurn::words);
+        self.carried.iter().map(String::as_str).chain(spoken).collect::<Vec<_>>().join(" ")
     }
 
     /// Prepares the reply to a turn that is probably over, and throws away what answers anything

@@ -24,7 +24,7 @@ impl Judgement {
 impl TurnMachine {
     /// When the pause is to be judged: as soon as speech has ended, and again, much later, where
     /// the first judgement asked for patience.
-    pub(super) fn judge_at(&self) -> Option<CallTime> {
+    pub(super) fn judge_pause_at(&self) -> Option<CallTime> {
         let turn = self.turn.as_ref().filter(|turn| !turn.full)?;
         let paused_at = turn.paused_at?;
         let again = turn.judgement.complete.is_some_and(|p| p < SOUNDS_INCOMPLETE);
