@@ -1,3 +1,5 @@
+//! Held to a reference: numbers that faster-whisper gives for the same sound.
+
 use super::*;
 
 /// A rising tone for 0.75 s with a whistle in every other tenth of a second: by formula, so that

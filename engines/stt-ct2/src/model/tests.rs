@@ -1,3 +1,5 @@
+//! Folders that hold a model, almost.
+
 use super::*;
 
 const TOKENS: &[&str] =

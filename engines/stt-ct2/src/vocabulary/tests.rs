@@ -1,3 +1,5 @@
+//! Small vocabularies, made here, and what becomes of text in them.
+
 use super::*;
 
 /// The printable name of text, as the files write it.
