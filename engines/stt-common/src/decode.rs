@@ -48,7 +48,8 @@ pub enum DecodeError {
 #[derive(Debug, Default)]
 pub struct Pass {
     pub heard: Heard,
-    /// Whether the decoder began to repeat one phrase; the text ends before that.
+    /// Whether the decoder repeated itself; the text of a certain loop ends with its first round, that
+    /// of a doubtful one holds all.
     pub looped: bool,
     pub encoder_time: Duration,
 }
@@ -148,20 +149,20 @@ mod tests {
 
     #[test]
     fn a_sure_result_takes_one_pass_over_a_short_window() {
-        check(&[(0.9, false)], true, "1", &[256]);
+        check(&[(0.9, false)], true, "1", &[384]);
     }
 
     #[test]
     fn an_unsure_or_looping_result_is_looked_at_again_and_the_better_one_wins() {
-        check(&[(0.3, false), (0.8, false)], true, "2", &[256, 1500]);
-        check(&[(0.3, false), (0.2, false)], true, "1", &[256, 1500]);
-        check(&[(0.9, true), (0.4, false)], true, "2", &[256, 1500]);
-        check(&[(0.3, false), (0.9, true)], true, "1", &[256, 1500]);
+        check(&[(0.3, false), (0.8, false)], true, "2", &[384, 1500]);
+        check(&[(0.3, false), (0.2, false)], true, "1", &[384, 1500]);
+        check(&[(0.9, true), (0.4, false)], true, "2", &[384, 1500]);
+        check(&[(0.3, false), (0.9, true)], true, "1", &[384, 1500]);
     }
 
     #[test]
     fn a_partial_gets_no_second_look() {
-        check(&[(0.3, true)], false, "1", &[256]);
+        check(&[(0.3, true)], false, "1", &[384]);
     }
 
     #[test]

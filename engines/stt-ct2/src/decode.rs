@@ -8,7 +8,7 @@ use std::time::Instant;
 use ct2rs::sys::{
     ComputeType, Config, LogLevel, StorageView, Whisper, WhisperOptions, set_log_level,
 };
-use sawt_stt_common::bounds::{SAMPLE_RATE_HZ, loop_start, tokens_max};
+use sawt_stt_common::bounds::{SAMPLE_RATE_HZ, loop_start, says_itself_again, tokens_max};
 use sawt_stt_common::decode::{self, DecodeError, Heard, Pass, Request};
 
 use crate::mel::{FRAMES_PER_POSITION, Mel};
@@ -160,6 +160,7 @@ impl decode::Decoder for Decoder {
             generated = self.generate(&encoded, &opening, most)?;
             stop()?;
         }
+        let again = says_itself_again(&generated.tokens);
         let loop_at = loop_start(&generated.tokens);
         generated.tokens.truncate(loop_at.unwrap_or(usize::MAX));
         let confidence =
@@ -171,7 +172,7 @@ impl decode::Decoder for Decoder {
             confidence,
             no_speech_probability: generated.no_speech,
         };
-        Ok(Pass { heard, looped: loop_at.is_some(), encoder_time })
+        Ok(Pass { heard, looped: loop_at.is_some() || again, encoder_time })
     }
 }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use sawt_stt_common::bounds::{SAMPLE_RATE_HZ, loop_start, tokens_max};
+use sawt_stt_common::bounds::{SAMPLE_RATE_HZ, loop_start, says_itself_again, tokens_max};
 use sawt_stt_common::decode::{self, DecodeError, Heard, Pass, Request};
 
 use crate::ffi::{Context, State, WhisperError};
@@ -102,6 +102,7 @@ impl decode::Decoder for Decoder {
             next.clear();
             next.push(token);
         }
+        looped |= says_itself_again(&tokens);
         if decoded > 0 {
             heard.confidence = (log_probability / f64::from(decoded)).exp().min(1.0) as f32;
         }
