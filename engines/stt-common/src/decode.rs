@@ -142,7 +142,7 @@ mod tests {
     fn check(passes: &[(f32, bool)], second_look: bool, text: &str, windows: &[usize]) {
         let mut decoder = Scripted { passes: passes.to_vec(), windows: Vec::new() };
         let request =
-            Request { samples: vec![0.5, -0.5].repeat(16_000), second_look, ..Request::default() };
+            Request { samples: [0.5, -0.5].repeat(16_000), second_look, ..Request::default() };
         let heard = transcribe(&mut decoder, &request, &|| false).unwrap();
         assert_eq!((heard.text.as_str(), decoder.windows.as_slice()), (text, windows));
     }
