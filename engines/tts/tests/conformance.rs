@@ -260,6 +260,17 @@ async fn streamed_audio_is_that_of_a_whole_run() {
         let snr_db = snr_db(&reference.pcm, &streamed.pcm);
         assert!(snr_db >= 40.0, "{request:?}: {snr_db} dB");
     }
+    a_short_answer_overtakes_a_long_one(&streaming).await;
+}
+
+/// One worker: chunks of the long answer and the short one take turns.
+async fn a_short_answer_overtakes_a_long_one(engine: &Engine) {
+    let long = english(&format!("{LONG_SENTENCE} ").repeat(6));
+    let long = tokio::spawn(hear(engine.tts(), long));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let short = engine.say(english("Yes.")).await.unwrap();
+    assert!(!long.is_finished(), "the short answer waited for {} ms", short.done.total_ms);
+    assert!(long.await.unwrap().unwrap().seconds() > 30.0);
 }
 
 #[tokio::test]

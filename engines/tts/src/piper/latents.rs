@@ -1,4 +1,4 @@
-//! A sentence between the two halves of a voice: frames that are not audio yet. Knows no session.
+//! A sentence between the parts of a voice: frames that are not audio yet. Knows no session.
 
 use std::collections::VecDeque;
 use std::ops::Range;
