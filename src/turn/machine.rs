@@ -282,8 +282,8 @@ impl TurnMachine {
         // An answer that is heard for a tenth of a second before the caller goes on is worse than
         // one that comes a tenth of a second later.
         let sure_at = self.likely_since.map(|since| since + LIKELY_MAX);
-        let due = |paused_at| (paused_at + self.patience(turn)).max(sure_at.unwrap_or_default());
-        self.is_answerable(turn).then(|| due(paused_at))
+        let due = (paused_at + self.patience(turn)).max(sure_at.unwrap_or_default());
+        self.is_answerable(turn).then_some(due)
     }
 
     /// All words of the turn are there, and the agent is free to answer them.

@@ -418,8 +418,9 @@ fn speech_that_may_have_begun_holds_the_answer_for_a_moment() {
         2350ms caller starts
         2900ms caller stops
         3000ms stt u2 i want to cancel
-        3350ms caller may speak     # a click
-        3450ms caller does not
+        3450ms caller may speak     # a click; the answer was due at 3,497
+        3560ms caller does not
+        4200ms r3 audible
         ",
         expect![[r#"
             0ms say r1 Welcome
@@ -430,8 +431,9 @@ fn speech_that_may_have_begun_holds_the_answer_for_a_moment() {
             2350ms discard r2
             2900ms transcribe u2 1000ms..2900ms
             3000ms prepare r3: i want to cancel
-            3450ms thinking
-            3450ms commit r3
+            3560ms thinking
+            3560ms commit r3
+            4200ms speaking
         "#]],
     );
 }
