@@ -216,6 +216,8 @@ impl Call {
             self.input(
                 now,
                 match edge {
+                    SpeechEdge::Likely => TurnInput::SpeechLikely,
+                    SpeechEdge::Unlikely => TurnInput::SpeechUnlikely,
                     SpeechEdge::Started { at } => TurnInput::SpeechStarted { at },
                     SpeechEdge::Paused { at } => TurnInput::SpeechPaused { at },
                     SpeechEdge::Resumed { at } => TurnInput::SpeechResumed { at },

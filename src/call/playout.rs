@@ -230,8 +230,8 @@ impl Current {
     fn cut_of_word(&self, samples_max: u64) -> u64 {
         let Some(clause) = self.clauses.iter().rfind(|c| c.from < self.pushed) else { return 0 };
         let heard = self.pushed - clause.from;
-        let starts = clause.words.iter().map(|(_, start)| *start);
-        let Some(start) = starts.filter(|start| *start <= heard).next_back() else { return 0 };
+        let mut starts = clause.words.iter().map(|(_, start)| *start);
+        let Some(start) = starts.rfind(|start| *start <= heard) else { return 0 };
         Some(heard - start).filter(|cut| *cut <= samples_max && heard < clause.samples).unwrap_or(0)
     }
 

@@ -29,9 +29,13 @@ enum State {
     },
 }
 
-/// What the gate has become sure of.
+/// What the gate has become sure of, or nearly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SpeechEdge {
+    /// Perhaps somebody begins to speak.
+    Likely,
+    /// Nobody did.
+    Unlikely,
     Started {
         at: CallTime,
     },
@@ -72,9 +76,12 @@ impl SpeechGate {
         let voiced = probability >= self.start_above;
         let silent = probability < self.end_below;
         let (state, edge) = match self.state {
-            State::Silence if voiced => self.rise(from, until),
+            State::Silence if voiced => {
+                let (state, edge) = self.rise(from, until);
+                (state, edge.or(Some(SpeechEdge::Likely)))
+            }
             State::Silence => (State::Silence, None),
-            State::Rising { .. } if silent => (State::Silence, None),
+            State::Rising { .. } if silent => (State::Silence, Some(SpeechEdge::Unlikely)),
             State::Rising { since } => self.rise(since, until),
             State::Speech if silent => {
                 let (state, edge) = self.fall(from, until);
@@ -112,7 +119,8 @@ impl SpeechGate {
         match was {
             State::Speech => Some(SpeechEdge::Ended { at }),
             State::Falling { since } => Some(SpeechEdge::Ended { at: since }),
-            State::Silence | State::Rising { .. } => None,
+            State::Rising { .. } => Some(SpeechEdge::Unlikely),
+            State::Silence => None,
         }
     }
 }
@@ -137,6 +145,7 @@ mod tests {
                 };
                 gate.push(from, until, probability)
             })
+            .filter(|edge| !matches!(edge, SpeechEdge::Likely | SpeechEdge::Unlikely))
             .collect()
     }
 
@@ -168,6 +177,19 @@ mod tests {
             edges("..####....####..........."),
             [started(2), paused(6), resumed(10), paused(14), ended(14)]
         );
+    }
+
+    #[test]
+    fn what_may_become_speech_is_told_at_once_and_taken_back() {
+        let mut gate = SpeechGate::new(&VadConfig::default());
+        let mut push = |n: u64, probability| {
+            let from = CallTime::from_millis(32 * n);
+            gate.push(from, from + Duration::from_millis(32), probability)
+        };
+        assert_eq!(push(0, 0.9), Some(SpeechEdge::Likely));
+        assert_eq!(push(1, 0.9), None);
+        assert_eq!(push(2, 0.0), Some(SpeechEdge::Unlikely));
+        assert_eq!(gate.cut_off(CallTime::from_millis(200)), None);
     }
 
     #[test]

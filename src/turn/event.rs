@@ -27,6 +27,10 @@ impl std::fmt::Display for ReplyId {
 pub enum TurnInput {
     /// The caller can hear the agent.
     CallerReady,
+    /// Perhaps the caller begins to speak: it will be known in a moment.
+    SpeechLikely,
+    /// The caller did not.
+    SpeechUnlikely,
     /// The voice detector is sure that speech began at `at`, a little while ago.
     SpeechStarted {
         /// where in the call the speech began

@@ -17,6 +17,10 @@ use super::{
 /// How much longer a pause must be after each early transcript that was in vain.
 const EARLY_TRANSCRIPT_BACKOFF: Duration = Duration::from_millis(50);
 
+/// Longest time that speech which may have begun holds up the end of a turn: the voice detector is
+/// sure sooner.
+const LIKELY_MAX: Duration = Duration::from_millis(200);
+
 /// See the module's documentation for how it is driven.
 #[derive(Debug)]
 pub struct TurnMachine {
@@ -26,6 +30,8 @@ pub struct TurnMachine {
     /// When the call became active; its length is counted from here.
     active_since: CallTime,
     caller: Voice,
+    /// Since when the caller may be speaking, though nobody is sure.
+    likely_since: Option<CallTime>,
     turn: Option<OpenTurn>,
     agent: Agent,
     /// A reply that is made ahead of the end of the turn.
@@ -151,6 +157,7 @@ impl TurnMachine {
             phase: Phase::Waiting,
             active_since: CallTime::ZERO,
             caller: Voice::Silent,
+            likely_since: None,
             turn: None,
             agent: Agent::Idle,
             prepared: None,
@@ -174,6 +181,8 @@ impl TurnMachine {
         }
         match input {
             TurnInput::CallerReady => self.caller_ready(now),
+            TurnInput::SpeechLikely => self.likely_since = Some(now),
+            TurnInput::SpeechUnlikely => self.likely_since = None,
             TurnInput::SpeechStarted { at } => self.speech_started(at),
             TurnInput::SpeechPaused { at } => self.speech_paused(at),
             TurnInput::SpeechResumed { at } => self.speech_resumed(at),
@@ -270,7 +279,11 @@ impl TurnMachine {
     fn endpoint_at(&self) -> Option<CallTime> {
         let turn = self.turn.as_ref()?;
         let paused_at = turn.paused_at?;
-        self.is_answerable(turn).then(|| paused_at + self.patience(turn))
+        // An answer that is heard for a tenth of a second before the caller goes on is worse than
+        // one that comes a tenth of a second later.
+        let sure_at = self.likely_since.map(|since| since + LIKELY_MAX);
+        let due = (paused_at + self.patience(turn)).max(sure_at.unwrap_or_default());
+        self.is_answerable(turn).then_some(due)
     }
 
     /// All words of the turn are there, and the agent is free to answer them.

@@ -91,6 +91,12 @@ fn plan_caller(world: &mut World, rng: &mut StdRng) {
 /// Speech with its breaths, as the voice detector reports it. Returns when it has ended.
 fn plan_speech(world: &mut World, rng: &mut StdRng, from: CallTime, length: Duration) -> CallTime {
     let sure = |at: CallTime, after: u64| at + Duration::from_millis(after);
+    if rng.random_bool(0.1) {
+        world.at(from, TurnInput::SpeechLikely); // a click
+        world.at(sure(from, 32), TurnInput::SpeechUnlikely);
+        return sure(from, 64);
+    }
+    world.at(sure(from, 32), TurnInput::SpeechLikely);
     world.at(sure(from, 100), TurnInput::SpeechStarted { at: from });
     let until = sure(from, 120).max(from + length);
     let mut now = sure(from, 100);

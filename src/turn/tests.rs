@@ -62,6 +62,8 @@ fn parse(now: CallTime, what: &str) -> TurnInput {
     match what.split(' ').collect::<Vec<_>>().as_slice() {
         ["ready"] => TurnInput::CallerReady,
         ["caller", "starts"] => TurnInput::SpeechStarted { at: now },
+        ["caller", "may", "speak"] => TurnInput::SpeechLikely,
+        ["caller", "does", "not"] => TurnInput::SpeechUnlikely,
         ["caller", "pauses"] => TurnInput::SpeechPaused { at: now },
         ["caller", "resumes"] => TurnInput::SpeechResumed { at: now },
         // As after a pause: sure now, over since then.
@@ -399,6 +401,39 @@ fn a_long_speech_is_transcribed_in_pieces_and_answered_as_one() {
             40500ms thinking
             40500ms commit r2
             41000ms speaking
+        "#]],
+    );
+}
+
+#[test]
+fn speech_that_may_have_begun_holds_the_answer_for_a_moment() {
+    check(
+        "
+        0ms    ready
+        10ms   r1 finished
+        1000ms caller starts
+        1800ms caller stops
+        1900ms stt u1 i want to
+        2250ms caller may speak     # 'cancel', but who knows
+        2350ms caller starts
+        2900ms caller stops
+        3000ms stt u2 i want to cancel
+        3450ms caller may speak     # a click; the answer was due at 3,497
+        3560ms caller does not
+        4200ms r3 audible
+        ",
+        expect![[r#"
+            0ms say r1 Welcome
+            10ms listening
+            1800ms transcribe u1 1000ms..1800ms
+            1900ms prepare r2: i want to
+            2350ms drop u1
+            2350ms discard r2
+            2900ms transcribe u2 1000ms..2900ms
+            3000ms prepare r3: i want to cancel
+            3560ms thinking
+            3560ms commit r3
+            4200ms speaking
         "#]],
     );
 }

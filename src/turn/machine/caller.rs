@@ -26,6 +26,7 @@ impl TurnMachine {
 
     pub(super) fn speech_started(&mut self, at: CallTime) {
         self.caller = Voice::Speaking { since: at };
+        self.likely_since = None;
         self.silence_prompts_said = 0;
         self.learn_pause(at);
         if let Some(turn) = &mut self.turn {
