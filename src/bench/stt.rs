@@ -1,7 +1,7 @@
 //! The ears: how long after an utterance its words are there, and what they cost. Several models
 //! are compared on the same clips, in turns, so that whatever else runs meets all of them alike.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
@@ -32,7 +32,7 @@ pub async fn run(
     others: &[String],
     passes: usize,
 ) -> anyhow::Result<Report> {
-    let clips = files.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    let clips = files.iter().map(|file| read(file)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut ears = Vec::new();
     for model in std::iter::once(&config.stt.model).chain(others) {
         ears.push(Ears::open(config, model).await?);
@@ -63,7 +63,7 @@ pub async fn run(
     Ok(report)
 }
 
-fn read(file: &PathBuf) -> anyhow::Result<Clip> {
+fn read(file: &Path) -> anyhow::Result<Clip> {
     let mut pcm = audio::wav::read(file, CALLER_RATE_HZ)?;
     pcm.truncate(CLIP_SAMPLES_MAX);
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -84,7 +84,10 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     c.that(
         turn.endpointing_ms_min <= turn.endpointing_ms_max,
         "turn.endpointing_ms_max",
-        format!("less than turn.endpointing_ms_min, which is {}", turn.endpointing_ms_min),
+        format!(
+            "less than turn.endpointing_ms_min, which is {}; raise this or lower that",
+            turn.endpointing_ms_min
+        ),
     );
     c.within("turn.detector_threads", turn.detector_threads, 0, 64);
     for (key, lists) in

@@ -95,7 +95,7 @@ impl Speaking {
                     self.over = true;
                     return Some(Ok(Synthesized::Done(stats_of(done))));
                 }
-                Ok(None | Some(Event::Words(_))) => {}
+                Ok(None) => {}
                 Err(error) if matches!(error, EngineError::Unavailable { .. }) && !self.retried => {
                     tracing::warn!(%error, "Speaking the clause once more.");
                     self.engine.notice_loss().await;

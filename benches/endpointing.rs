@@ -1,6 +1,6 @@
 //! Does the turn detector help? Its judgements on recorded speech, against silence alone.
 //!
-//! `cargo bench --bench turn -- --clips DIR --texts FILE [--name NAME] [--json FILE]`
+//! `cargo bench --bench endpointing -- --clips DIR --texts FILE [--name NAME] [--json FILE]`
 //! DIR holds WAV files; FILE says what is spoken in each, `name: words` per line (plain or .gz), as
 //! Debian's asterisk-core-sounds packages have it. Needs the starter models only.
 //!
