@@ -232,10 +232,15 @@ ggml_for_this_processor() {
   export GGML_AVX512=ON GGML_AVX512_VBMI=ON GGML_AVX512_VNNI=ON GGML_AVX512_BF16=ON
 }
 
+# The engines are built apart from `sawt`, here and wherever they are linted and tested: cargo settles the features of
+# what builds their C++ by the packages that it is given, and other packages would mean other features and all of the
+# C++ once more.
+ENGINES=(-p sawt-stt-common -p sawt-stt -p sawt-stt-ct2 -p sawt-llm -p sawt-tts)
+
 build_release() {
   ggml_for_this_processor
   step "building Sawt in release (the first time takes 10 to 20 minutes on 2 cores)"
-  (cd "$SAWT_ROOT" && cargo build --release --workspace --locked) \
+  (cd "$SAWT_ROOT" && cargo build --release --locked "${ENGINES[@]}" && cargo build --release --locked -p sawt) \
     || fail "the build failed" "mend what the compiler says above; if it names a missing header or library, install it and run this script again"
 }
 
