@@ -111,7 +111,8 @@ struct Call {
     playout: Playout,
     history: History,
     reporter: Reporter,
-    transcriptions: HashMap<UtteranceId, AbortHandle>,
+    /// Each with the start of its speech.
+    transcriptions: HashMap<UtteranceId, (CallTime, AbortHandle)>,
     /// When the newest transcript came.
     transcript_at: Option<CallTime>,
     reply: Option<ActiveReply>,
@@ -269,13 +270,13 @@ impl Call {
         utterance: UtteranceId,
         result: Result<Transcript, EngineError>,
     ) {
-        if self.transcriptions.remove(&utterance).is_none() {
+        let Some((from, _)) = self.transcriptions.remove(&utterance) else {
             return; // dropped meanwhile
-        }
+        };
         let outcome = match result {
             Ok(heard) => {
                 let words = heard.text.split_whitespace().count();
-                self.languages.heard(&heard.language, heard.confidence, words);
+                self.languages.heard(from, &heard.language, heard.confidence, words);
                 self.transcript_at = Some(now);
                 TranscriptOutcome::Words(heard.text)
             }
@@ -378,7 +379,7 @@ impl Call {
                 }
                 TurnOutput::DropTranscript { utterance } => {
                     self.reporter.transcript_dropped();
-                    if let Some(task) = self.transcriptions.remove(&utterance) {
+                    if let Some((_, task)) = self.transcriptions.remove(&utterance) {
                         task.abort();
                     }
                 }
@@ -441,7 +442,7 @@ impl Call {
             // Fails only when the call is over.
             let _ = outcomes.send(Outcome::Transcript(utterance, result)).await;
         });
-        self.transcriptions.insert(utterance, task.abort_handle());
+        self.transcriptions.insert(utterance, (from, task.abort_handle()));
     }
 
     /// The caller's words are answered: they enter the history and the report, and their caption
@@ -565,7 +566,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        for task in self.transcriptions.values() {
+        for (_, task) in self.transcriptions.values() {
             task.abort();
         }
         let reply = self.reply.as_ref().map(|reply| &reply.task);

@@ -1,12 +1,15 @@
 //! Which languages to listen for. Pure.
 
+use crate::turn::CallTime;
+
 /// Starts with all of the agent's languages and settles on the caller's: telling languages apart
 /// costs a second pass of the speech model.
 #[derive(Debug)]
 pub(crate) struct LanguageLock {
     languages: Vec<String>,
     settled: Option<String>,
-    candidate: Option<(String, u32)>,
+    /// Its count, and where the newest speech in it began.
+    candidate: Option<(String, u32, CallTime)>,
 }
 
 /// Utterances in the same language, in a row, after which it is settled.
@@ -28,8 +31,9 @@ impl LanguageLock {
         }
     }
 
-    /// Learns from a transcript.
-    pub(crate) fn heard(&mut self, language: &str, confidence: f32, words: usize) {
+    /// Learns from a transcript of the speech that began at `from`. The same speech may come
+    /// several times, each time longer: it counts once.
+    pub(crate) fn heard(&mut self, from: CallTime, language: &str, confidence: f32, words: usize) {
         if confidence < CONFIDENCE_MIN {
             self.settled = None;
             self.candidate = None;
@@ -39,13 +43,13 @@ impl LanguageLock {
             return;
         }
         let times = match self.candidate.take() {
-            Some((candidate, times)) if candidate == language => times + 1,
+            Some((candidate, times, at)) if candidate == language => times + u32::from(at != from),
             _ => 1,
         };
         if times >= UTTERANCES_TO_SETTLE {
             self.settled = Some(language.to_owned());
         } else {
-            self.candidate = Some((language.to_owned(), times));
+            self.candidate = Some((language.to_owned(), times, from));
         }
     }
 }
@@ -54,6 +58,10 @@ impl LanguageLock {
 mod tests {
     use super::*;
 
+    fn at(s: u64) -> CallTime {
+        CallTime::from_millis(s * 1_000)
+    }
+
     fn lock() -> LanguageLock {
         LanguageLock::new(vec!["en".into(), "ar".into()])
     }
@@ -61,27 +69,28 @@ mod tests {
     #[test]
     fn the_callers_language_is_settled_after_two_utterances() {
         let mut lock = lock();
-        lock.heard("ar", 0.8, 3);
-        assert_eq!(lock.expected(), ["en", "ar"]);
-        lock.heard("ar", 0.8, 3);
+        lock.heard(at(1), "ar", 0.8, 3);
+        lock.heard(at(1), "ar", 0.8, 5);
+        assert_eq!(lock.expected(), ["en", "ar"], "the same speech counts once");
+        lock.heard(at(2), "ar", 0.8, 3);
         assert_eq!(lock.expected(), ["ar"]);
     }
 
     #[test]
     fn doubt_opens_it_again() {
         let mut lock = lock();
-        lock.heard("en", 0.9, 2);
-        lock.heard("en", 0.9, 2);
-        lock.heard("en", 0.2, 2);
+        lock.heard(at(1), "en", 0.9, 2);
+        lock.heard(at(2), "en", 0.9, 2);
+        lock.heard(at(3), "en", 0.2, 2);
         assert_eq!(lock.expected(), ["en", "ar"]);
     }
 
     #[test]
     fn changing_languages_does_not_settle() {
         let mut lock = lock();
-        for _ in 0..5 {
-            lock.heard("en", 0.9, 2);
-            lock.heard("ar", 0.9, 2);
+        for n in 0..5 {
+            lock.heard(at(2 * n), "en", 0.9, 2);
+            lock.heard(at(2 * n + 1), "ar", 0.9, 2);
         }
         assert_eq!(lock.expected(), ["en", "ar"]);
     }

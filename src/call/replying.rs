@@ -119,7 +119,11 @@ impl ReplyTask {
             if cut_one && !self.preparation.is_committed() {
                 ahead += 1;
                 if ahead > PREPARED_TOKENS_AHEAD {
-                    self.preparation.commit().await;
+                    tokio::select! {
+                        () = self.preparation.commit() => {}
+                        // The voice has failed and says what went wrong.
+                        () = clauses.closed() => return Ok(()),
+                    }
                 }
             }
             let next = timeout(patience, tokens.next()).await;

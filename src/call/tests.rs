@@ -343,6 +343,23 @@ async fn a_prepared_reply_that_fails_is_tried_once_more_at_the_turns_end() {
 }
 
 #[tokio::test]
+async fn a_voice_that_fails_while_the_model_writes_ahead_does_not_hold_the_call() {
+    let stt = ScriptedStt::new(["hello"], Duration::ZERO);
+    // After its first clause the model writes far ahead, and only then the voice fails.
+    let long = format!("Well then. {}", "word ".repeat(60));
+    let llm = ScriptedLlm::new(move |_| Ok(long.clone()), Duration::ZERO, Duration::ZERO);
+    let tts = ScriptedTts {
+        fails: true,
+        first_audio: Duration::from_millis(50),
+        ..ScriptedTts::default()
+    };
+    let engines = engines(stt, llm, tts);
+    let report = call(quiet_config(), vec![speech(800, 0, 0)], engines).await;
+    assert_eq!(report.reason, EndReason::InputEnded);
+    assert_eq!(report.speculation.failed, 1, "{:?}", report.speculation);
+}
+
+#[tokio::test]
 async fn a_caller_who_sounds_incomplete_is_waited_for() {
     let stt = ScriptedStt::new(["a table for", "a table for two"], Duration::ZERO);
     let mut engines = engines(stt, ScriptedLlm::echo(), ScriptedTts::default());

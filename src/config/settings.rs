@@ -175,6 +175,8 @@ pub struct TurnConfig {
     /// Make the reply and its first words' audio while the end of the turn is still awaited: the
     /// answer comes sooner, and work is thrown away when the caller goes on.
     pub speculation: bool,
+    /// Calls at once above which none of them does such work ahead; 0: as many as there are cores.
+    pub speculation_calls_max: u32,
     /// Pause in the caller's voice, in milliseconds, that already asks for its transcript; asked
     /// again when the caller goes on. 0: wait until speech has ended (`vad.silence_ms_min`).
     pub early_transcript_ms: u32,
@@ -219,6 +221,7 @@ impl Default for TurnConfig {
                 "رقم رقمي جوال جوالي هاتف هاتفي حسابي",
             ),
             speculation: true,
+            speculation_calls_max: 0,
             early_transcript_ms: 100,
             interruption_pause_ms: 120,
             interruption_ms: 500,

@@ -151,6 +151,7 @@ enum LoadError {
 
 /// A folder that only we may enter, removed with its owner.
 fn private_dir(parent: Option<&Path>) -> Result<TempDir, SpecError> {
+    use std::os::unix::fs::PermissionsExt as _;
     let parent = match parent {
         Some(parent) => parent.to_owned(),
         None => std::env::var_os("XDG_RUNTIME_DIR")
@@ -161,6 +162,23 @@ fn private_dir(parent: Option<&Path>) -> Result<TempDir, SpecError> {
     // Short, because a socket's whole path has at most 107 bytes.
     tempfile::Builder::new()
         .prefix("sawt-")
+        .permissions(std::fs::Permissions::from_mode(0o700))
         .tempdir_in(&parent)
         .map_err(|error| SpecError::SocketDir { path: parent.display().to_string(), error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_else_may_enter_the_folder_of_the_sockets() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let parent = tempfile::tempdir().unwrap();
+        let dir = private_dir(Some(parent.path())).unwrap();
+        let mode = std::fs::metadata(dir.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let gone = private_dir(Some(&parent.path().join("missing"))).unwrap_err();
+        assert!(gone.to_string().contains("missing"), "{gone}");
+    }
 }

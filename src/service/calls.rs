@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::call::{self, CallReport, CallSetup};
+use crate::call::{self, CallReport, CallSetup, SpeculationGate};
 use crate::config::Config;
 use crate::engines::Engines;
 use crate::telemetry::metrics;
@@ -23,15 +23,17 @@ pub(super) async fn serve(
     config: Arc<Config>,
     engines: Engines,
     library: PathBuf,
+    gate: SpeculationGate,
 ) {
     let calls = TaskTracker::new();
     while let Some(mut job) = jobs.recv().await {
         let (config, engines, library) = (Arc::clone(&config), engines.clone(), library.clone());
+        let gate = gate.clone();
         let span = tracing::info_span!("call", call_id = %job.job_id, room = %job.room);
         let call = async move {
             let done = std::mem::replace(&mut job.done, tokio::sync::oneshot::channel().0);
             // A bug in one call ends that call only.
-            let result = std::panic::AssertUnwindSafe(answer(job, config, engines, library))
+            let result = std::panic::AssertUnwindSafe(answer(job, config, engines, library, gate))
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_| Err("the call's task panicked".to_owned()));
@@ -52,6 +54,7 @@ async fn answer(
     config: Arc<Config>,
     engines: Engines,
     library: PathBuf,
+    gate: SpeculationGate,
 ) -> Result<(), String> {
     let options = JoinOptions {
         library,
@@ -67,7 +70,7 @@ async fn answer(
     let counted = CountedCall::start();
     let setup =
         CallSetup { call_id: job.job_id, config, engines, observer: None, hang_up: job.cancel };
-    let report: CallReport = call::run(Box::new(transport), setup).await;
+    let report: CallReport = call::run_gated(Box::new(transport), setup, gate).await;
     counted.end(report.reason.as_str());
     if report.reason == EndReason::Lost { Err("the connection was lost".into()) } else { Ok(()) }
 }

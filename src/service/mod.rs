@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::call::SpeculationGate;
 use crate::config::Config;
 use crate::engines::{EngineError, RunningEngines, StartError};
 use crate::http::{self, HttpOptions, HttpState};
@@ -105,7 +106,10 @@ impl Service {
         let library = store.resolve("livekit-sdk")?.main_file().to_owned();
 
         let (jobs_in, jobs) = worker::job_channel(config.livekit.calls_max);
-        let calls = tokio::spawn(calls::serve(jobs, Arc::clone(&config), call_engines, library));
+        let gate = SpeculationGate::default();
+        tokio::spawn(shed_speculation(worker_status.clone(), gate.clone(), speculating(&config)));
+        let calls = calls::serve(jobs, Arc::clone(&config), call_engines, library, gate);
+        let calls = tokio::spawn(calls);
         if let Some(ready) = ready {
             tokio::spawn(announce(worker_status, ready));
         }
@@ -138,6 +142,30 @@ fn worker_options(
     }
 }
 
+/// Most calls that may do work which is perhaps thrown away.
+fn speculating(config: &Config) -> u32 {
+    match config.turn.speculation_calls_max {
+        0 => {
+            std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1))
+        }
+        calls => calls,
+    }
+}
+
+/// Under load the work that may be thrown away goes first, in all calls at once.
+async fn shed_speculation(
+    mut status: watch::Receiver<WorkerStatus>,
+    gate: SpeculationGate,
+    calls_max: u32,
+) {
+    loop {
+        gate.set(status.borrow_and_update().calls <= calls_max);
+        if status.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
 async fn announce(
     mut status: watch::Receiver<WorkerStatus>,
     ready: tokio::sync::oneshot::Sender<()>,
@@ -145,5 +173,29 @@ async fn announce(
     let registered = |status: &WorkerStatus| matches!(status.link, Link::Registered { .. });
     if status.wait_for(registered).await.is_ok() {
         let _ = ready.send(());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn more_calls_than_the_machine_can_spare_work_for_shed_it() {
+        let (status_in, status) = watch::channel(WorkerStatus::starting(8));
+        let gate = SpeculationGate::default();
+        let shedding = tokio::spawn(shed_speculation(status, gate.clone(), 2));
+        for (calls, open) in [(1, true), (3, false), (2, true)] {
+            status_in.send_modify(|status| status.calls = calls);
+            let told = async {
+                while gate.is_open() != open {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let waited = tokio::time::timeout(std::time::Duration::from_secs(10), told).await;
+            assert!(waited.is_ok(), "{calls} calls");
+        }
+        drop(status_in);
+        shedding.await.unwrap();
     }
 }

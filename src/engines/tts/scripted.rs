@@ -33,7 +33,12 @@ impl TextToSpeech for ScriptedTts {
     ) -> BoxStream<'static, Result<Synthesized, EngineError>> {
         if self.fails {
             let error = EngineError::Failed { engine: "tts", detail: "as scripted".into() };
-            return stream::iter([Err(error)]).boxed();
+            let after = self.first_audio;
+            let fail = async move {
+                tokio::time::sleep(after).await;
+                Err(error)
+            };
+            return stream::once(fail).boxed();
         }
         let chars = u32::try_from(request.text.chars().count()).unwrap_or(u32::MAX);
         let rate = request.sample_rate_hz.max(8_000);

@@ -213,6 +213,7 @@ impl TurnMachine {
         } else {
             let mut words = mem::take(&mut self.carried);
             words.push(text);
+            self.answered_pause = None;
             self.answer(now, words.join(" "), None);
         }
     }

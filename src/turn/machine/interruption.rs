@@ -124,10 +124,13 @@ impl TurnMachine {
         turn.judged = true;
         let (began, until) = (turn.began, turn.paused_at.unwrap_or(turn.began));
         let text = turn.words().collect::<Vec<_>>().join(" ");
+        let lost = turn.parts.iter().any(|p| p.outcome == Some(TranscriptOutcome::Failed));
         let meant = match self.kind_of(&text) {
             Said::Command => true,
             // A cough makes the ears hear words that nobody said.
             Said::Words => until.since(began) >= self.policy.interruption_pause,
+            // What the ears lost may have been "no": long speech is heeded, and apologised for.
+            Said::Nothing if lost => until.since(began) >= self.policy.interruption_min,
             Said::Nothing | Said::Backchannel | Said::TooFew => false,
         };
         if !meant && self.carried.is_empty() {
