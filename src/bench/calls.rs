@@ -46,8 +46,6 @@ pub struct Plan {
     pub calls: usize,
     /// Interrupt each answer this long after it began.
     pub barge_in_after: Option<Duration>,
-    /// Settings for the agent, as for `sawt --set`.
-    pub settings: Vec<String>,
     /// The `sawt` program.
     pub program: PathBuf,
 }
@@ -63,16 +61,13 @@ pub async fn run(config: &Config, plan: &Plan) -> anyhow::Result<(Report, usize)
     }
     let folder = tempfile::tempdir()?;
     let livekit = DevServer::start(&DevServerOptions::default()).await?;
-    let agent = Agent::start(&livekit, plan, folder.path()).await?;
+    let agent = Agent::start(config, &livekit, &plan.program, folder.path()).await?;
     let mut report = Report::new("turn");
     report.setup.insert("calls", plan.calls.to_string());
     report.setup.insert("turns per call", utterances.len().to_string());
-    report.setup.insert("stt", config.stt.model.clone());
+    report.setup.insert("stt", super::stt::label(config)?);
     report.setup.insert("llm", config.llm.model.clone());
     report.setup.insert("voice", config.voice_for("en").to_owned());
-    if !plan.settings.is_empty() {
-        report.setup.insert("settings", plan.settings.join(" "));
-    }
     let mut unanswered = 0;
     for n in 0..plan.calls {
         let before = agent.cpu_seconds();
@@ -150,23 +145,30 @@ struct Agent {
 }
 
 impl Agent {
-    async fn start(livekit: &DevServer, plan: &Plan, folder: &Path) -> anyhow::Result<Self> {
+    /// With exactly our configuration, wherever it came from.
+    async fn start(
+        config: &Config,
+        livekit: &DevServer,
+        program: &Path,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
         let log = folder.join("serve.log");
-        let mut command = Command::new(&plan.program);
+        let settings = folder.join("agent.toml");
+        std::fs::write(&settings, toml::to_string(config)?)?;
+        let mut command = Command::new(program);
         command
+            .arg("--config")
+            .arg(settings)
             .args(["serve", "--set", "http.port=0", "--set", "log.format=json"])
             .env("LIVEKIT_URL", livekit.url())
             .env("LIVEKIT_API_KEY", livekit.api_key())
             .env("LIVEKIT_API_SECRET", livekit.api_secret());
-        for setting in &plan.settings {
-            command.args(["--set", setting]);
-        }
         let child = command
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log)?)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("{} can not be started", plan.program.display()))?;
+            .with_context(|| format!("{} can not be started", program.display()))?;
         let mut agent = Self { child, log };
         agent.wait_until_ready().await?;
         Ok(agent)

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 /// The kernel's clock ticks per second; fixed for user space on every Linux platform.
 const TICKS_PER_S: f64 = 100.0;
-const PAGE_BYTES: f64 = 4096.0;
 
 /// CPU time of `pid` in seconds, all threads, user and kernel.
 pub(super) fn cpu_seconds(pid: u32) -> Option<f64> {
@@ -15,9 +14,10 @@ pub(super) fn cpu_seconds(pid: u32) -> Option<f64> {
 
 /// Resident memory of `pid` in megabytes.
 pub(super) fn memory_mb(pid: u32) -> Option<f64> {
-    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-    let pages: f64 = statm.split_whitespace().nth(1)?.parse().ok()?;
-    Some(pages * PAGE_BYTES / 1e6)
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib * 1024.0 / 1e6)
 }
 
 /// `pid` and its children, by program name.

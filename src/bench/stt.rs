@@ -10,7 +10,8 @@ use crate::audio::{self, CALLER_RATE_HZ};
 use crate::config::Config;
 use crate::engines::RunningEngines;
 use crate::engines::stt::{LocalStt, SpeechToText as _, Utterance};
-use crate::supervisor::{EngineHandle, EngineKind};
+use crate::models::Store;
+use crate::supervisor::{EngineHandle, EngineKind, stt_choice};
 
 /// Longest clip: what one transcription takes.
 const CLIP_SAMPLES_MAX: usize = 29 * CALLER_RATE_HZ as usize;
@@ -63,6 +64,12 @@ pub async fn run(
     Ok(report)
 }
 
+/// The model and the program that would run it for `config`.
+pub(super) fn label(config: &Config) -> anyhow::Result<String> {
+    let choice = stt_choice(config, &Store::from_config(&config.models))?;
+    Ok(format!("{} ({})", choice.model.name, choice.program))
+}
+
 fn read(file: &Path) -> anyhow::Result<Clip> {
     let mut pcm = audio::wav::read(file, CALLER_RATE_HZ)?;
     pcm.truncate(CLIP_SAMPLES_MAX);
@@ -87,12 +94,13 @@ impl Ears {
     async fn open(config: &Config, model: &str) -> anyhow::Result<Self> {
         let mut config = config.clone();
         model.clone_into(&mut config.stt.model);
+        let label = label(&config)?;
         let engines = RunningEngines::start(&config, &[EngineKind::Stt])?;
         engines.ready().await.with_context(|| format!("model {model}"))?;
         let (Some(stt), Some(handle)) = (engines.stt(), engines.handles().first().cloned()) else {
             bail!("the speech engine was not started");
         };
-        Ok(Self { model: model.to_owned(), engines, handle, stt })
+        Ok(Self { model: label, engines, handle, stt })
     }
 
     async fn hear(&self, config: &Config, clip: &Clip) -> anyhow::Result<Heard> {

@@ -20,6 +20,7 @@ every report.
 Examples:
   sawt bench turn --html turn.html        # whole calls through a livekit-server of its own
   sawt bench turn --barge-in-after-ms 800 # how soon the agent falls silent
+  sawt bench turn --set turn.speculation=false
   sawt bench stt calls/*.wav --compare whisper-small
   sawt bench llm --set llm.model=smollm2-135m-instruct
   sawt bench tts --json tts.json
@@ -49,9 +50,6 @@ enum What {
         /// Interrupt each answer this long after it began
         #[arg(long, value_name = "MS")]
         barge_in_after_ms: Option<u64>,
-        /// Setting for the agent that is measured, KEY=VALUE; may be repeated
-        #[arg(long = "agent-set", value_name = "KEY=VALUE")]
-        settings: Vec<String>,
     },
     /// Speech to text: when the words are there, and what they cost
     Stt {
@@ -119,7 +117,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
 
 async fn measure(what: What, config: &Config) -> anyhow::Result<(Report, usize)> {
     let report = match what {
-        What::Turn { say, calls, barge_in_after_ms, settings } => {
+        What::Turn { say, calls, barge_in_after_ms } => {
             let folder = tempfile::tempdir()?;
             let say = if say.is_empty() {
                 speak(&bench::calls::QUESTIONS, folder.path(), config).await?
@@ -130,7 +128,6 @@ async fn measure(what: What, config: &Config) -> anyhow::Result<(Report, usize)>
                 say,
                 calls: usize::from(calls),
                 barge_in_after: barge_in_after_ms.map(Duration::from_millis),
-                settings,
                 program: std::env::current_exe().context("can not find our own program")?,
             };
             return bench::calls::run(config, &plan).await;

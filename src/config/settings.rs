@@ -293,6 +293,7 @@ pub(super) const STT_BACKENDS: [&str; 3] = ["auto", "ctranslate2", "whisper.cpp"
 pub struct SttConfig {
     /// What runs the model: "ctranslate2", "whisper.cpp", or "auto": ctranslate2, which is several
     /// times cheaper on a processor, where the model is installed in its form, else whisper.cpp.
+    /// It does not look for a GPU: with a CUDA build of sawt-stt, say "whisper.cpp".
     pub backend: String,
     /// Model from the manifest or as imported (its form for ctranslate2 is found by the ending -ct2),
     /// or a path to a ggml Whisper file or to the model.bin of a CTranslate2 folder.

@@ -15,9 +15,12 @@ pub(crate) struct Fitted<T> {
     pub(crate) forgotten: usize,
 }
 
-/// Drops half of the turns until prompt and reply fit `context` tokens: half, so that the computed
-/// prefix of what is left serves the next turns too. The last message is always kept, so a prompt
-/// that is still too long is the caller's to refuse.
+/// Turns that are dropped at once. Whole blocks from the start, so that the same cut serves the
+/// next turns too, and with it the prefix that was computed after it.
+const BLOCK: usize = 8;
+
+/// Drops the oldest turns until prompt and reply fit `context` tokens. The last message is always
+/// kept, so a prompt that is still too long is the caller's to refuse.
 pub(crate) fn fit<T, E>(
     mut messages: Vec<Message>,
     context: usize,
@@ -26,6 +29,7 @@ pub(crate) fn fit<T, E>(
 ) -> Result<Fitted<T>, E> {
     let room = context - max_tokens.min(context / REPLY_SHARE);
     let all = messages.len();
+    let mut block = BLOCK;
     loop {
         let prompt = tokenize(&messages)?;
         let instructions = messages.iter().take_while(|m| m.role == Role::System).count();
@@ -34,11 +38,15 @@ pub(crate) fn fit<T, E>(
             return Ok(Fitted { prompt, forgotten: all - messages.len() });
         }
         // Most chat templates want the caller to speak first; an opening the agent spoke goes too.
-        let mut keep_from = instructions + turns.div_ceil(2);
+        let mut keep_from = instructions + block.min(turns - 1);
         while keep_from + 1 < messages.len() && messages[keep_from].role != Role::User {
             keep_from += 1;
         }
         messages.drain(instructions..keep_from);
+        // Far too long: tokenizing it once for every few turns would take seconds.
+        if prompt.len() > 4 * room {
+            block *= 2;
+        }
     }
 }
 
@@ -70,13 +78,20 @@ mod tests {
     #[test]
     fn the_oldest_turns_go_and_the_instructions_stay() {
         let seen = std::cell::RefCell::new(Vec::new());
-        let Ok(fitted) = fit(conversation(9), 100, 500, |messages| {
+        let Ok(fitted) = fit(conversation(11), 100, 500, |messages| {
             seen.replace(messages.iter().map(|m| m.role).collect());
             tokenize(messages)
         });
-        assert_eq!((fitted.prompt.len(), fitted.forgotten), (40, 6), "a quarter is for the reply");
+        assert_eq!((fitted.prompt.len(), fitted.forgotten), (40, 8), "a quarter is for the reply");
         let kept = seen.into_inner();
         assert_eq!(kept, [Role::System, Role::User, Role::Assistant, Role::User]);
+    }
+
+    #[test]
+    fn the_cut_stays_where_it_is_while_the_conversation_grows() {
+        let forgotten = |turns| fit(conversation(turns), 120, 20, tokenize).map(|f| f.forgotten);
+        let cuts: Vec<_> = [9, 11, 13, 15, 17, 19].map(|turns| forgotten(turns).unwrap()).to_vec();
+        assert_eq!(cuts, [0, 8, 8, 8, 8, 16]);
     }
 
     #[test]

@@ -153,9 +153,10 @@ impl Vocabulary {
     }
 }
 
-/// An English-only model names no language.
+/// English-only models name all languages too. CTranslate2 tells them apart as this does: their
+/// vocabulary lacks the empty token.
 fn english_if_none(languages: Vec<String>, names: &[String]) -> Vec<String> {
-    let multilingual = names.iter().any(|name| name == TRANSCRIBE) && languages.len() > 1;
+    let multilingual = names.iter().any(String::is_empty) && languages.len() > 1;
     if multilingual { languages } else { vec!["en".to_owned()] }
 }
 

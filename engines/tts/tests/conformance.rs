@@ -217,12 +217,20 @@ async fn a_sentence_nobody_hears_costs_nothing(engine: &Engine) {
         .is_some_and(|event| !matches!(event.event, Some(Event::PcmS16le(_))))
     {}
     drop(stream);
-    // The step that is under way may end.
-    tokio::time::sleep(Duration::from_millis(700)).await;
-    let before = engine.cpu_s();
-    tokio::time::sleep(Duration::from_millis(1000)).await;
-    let spent = engine.cpu_s() - before;
-    assert!(spent < 0.1, "{spent} s of work for a caller who has gone");
+    // The step that is under way may end, whenever this machine gets to it.
+    let begun = engine.cpu_s();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let before = engine.cpu_s();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if engine.cpu_s() - before < 0.05 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "it works on for a caller who has gone");
+    }
+    // All of it takes several seconds of work.
+    let spent = engine.cpu_s() - begun;
+    assert!(spent < 1.0, "{spent} s of work for a caller who has gone");
 }
 
 async fn six_callers_are_served_at_once(engine: &Engine) {

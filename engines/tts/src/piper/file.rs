@@ -55,8 +55,9 @@ impl Graphs {
             }
         }
         let durations = durations(&model).map(str::to_owned);
+        let told = durations.as_deref().is_some_and(|name| model.outputs.contains(&name));
         let mut model = file;
-        if let Some(durations) = &durations {
+        if let Some(durations) = durations.as_ref().filter(|_| !told) {
             add_output(&mut model, durations);
         }
         Ok(Self::Whole { model, durations })

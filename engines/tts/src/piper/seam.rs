@@ -58,8 +58,12 @@ const SCALINGS_MAX: usize = 4;
 impl Seam {
     /// Finds the seam of `model`.
     pub(crate) fn find(model: &Model<'_>) -> Result<Self, NoSeam> {
-        let [output] = model.outputs[..] else { return Err(NoSeam::Outputs) };
         let durations = durations(model).ok_or(NoSeam::Durations)?;
+        // Some voices tell their durations already.
+        let mut audio = model.outputs.iter().copied().filter(|name| *name != durations);
+        let (Some(output), None) = (audio.next(), audio.next()) else {
+            return Err(NoSeam::Outputs);
+        };
         let latent = latent(model).ok_or(NoSeam::Latent)?;
         let needed = model.needed(&[output], &[latent]);
         let from_text = reached(model, |name| model.is_input(name) && name != SPEAKER, true);
