@@ -119,7 +119,7 @@ pub enum LiveKitApiError {
     },
     /// No key.
     #[error(
-        "no LiveKit key; set LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or start `sawt dev`, which makes its own"
+        "no LiveKit key; set LIVEKIT_API_KEY and LIVEKIT_API_SECRET; without a server of your own, `sawt dev` and `sawt dev --call` start one with its own keys"
     )]
     NoKey,
     /// A token could not be signed.

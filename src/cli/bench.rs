@@ -21,7 +21,7 @@ Examples:
   sawt bench turn --html turn.html        # whole calls through a livekit-server of its own
   sawt bench turn --barge-in-after-ms 800 # how soon the agent falls silent
   sawt bench turn --set turn.speculation=false
-  sawt bench stt calls/*.wav --compare whisper-small
+  sawt bench stt calls/*.wav --compare whisper-small   # as imported under that name
   sawt bench llm --set llm.model=smollm2-135m-instruct
   sawt bench tts --json tts.json
   sawt bench transport"

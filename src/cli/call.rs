@@ -17,6 +17,16 @@ use crate::transport::livekit::library_path;
 
 /// Call the agent as a synthetic caller and time its answers.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Needs the address and keys of the LiveKit server that `sawt serve` uses. To call `sawt dev`, let it
+call itself: `sawt dev --call question.wav`.
+
+Examples:
+  sawt call --say question.wav
+  sawt call --say one.wav --say two.wav --transcribe --record call.wav
+  sawt call --text 'What are your opening hours?' --json
+  sawt call --say story.wav --say wait.wav --barge-in-after-ms 900"
+)]
 pub struct Args {
     /// WAV file to say, of any rate; repeat for more turns. NAME.json beside it may hold
     /// {"speech_end_ms": N}

@@ -41,11 +41,10 @@ pub fn run(args: &Args, sources: &Sources) -> anyhow::Result<()> {
         Command::Check => {
             let loaded = sources.load()?;
             println!("The configuration is right.");
-            if loaded.config.require_livekit().is_err() {
-                println!(
-                    "livekit.api_key or api_secret is not set: fine for `sawt dev`, not for `sawt serve`."
-                );
+            if let Err(missing) = loaded.config.require_livekit() {
+                println!("`sawt dev` can run with it, `sawt serve` can not yet: {missing}");
             }
+            println!("Models are not looked at here: `sawt doctor` does that.");
         }
         Command::Show { origin } => print!("{}", show(&sources.load()?, origin)?),
         Command::Schema => println!("{:#}", config::schema()),

@@ -35,7 +35,7 @@ pub struct Args {
     /// The livekit-server program [default: found on the path]
     #[arg(long, value_name = "PATH")]
     livekit_server: Option<PathBuf>,
-    /// Prove it without a human: call the agent with these WAV files (or a question of our own),
+    /// Prove it without a human: call the agent with these WAV files (or two questions of our own),
     /// print transcript and timing, and end; fails when no spoken answer came
     #[arg(long, value_name = "WAV", num_args = 0..)]
     call: Option<Vec<PathBuf>>,

@@ -38,6 +38,10 @@ pub(super) fn watch_fitness(
 ) -> watch::Receiver<Option<String>> {
     let (unfit_in, unfit) = watch::channel(None);
     let watching = async move {
+        // Until all have worked once nobody offers us a call: loading is no fault.
+        if parts.wait_for(|parts| problem_of(parts).is_none()).await.is_err() {
+            return;
+        }
         loop {
             let Ok(broken) = parts.wait_for(|parts| problem_of(parts).is_some()).await else {
                 return;
