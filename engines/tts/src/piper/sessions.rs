@@ -20,7 +20,7 @@ type Inputs<'a> = Vec<(std::borrow::Cow<'a, str>, SessionInputValue<'a>)>;
 /// What is loaded of a voice.
 pub(crate) enum Sessions {
     Whole { session: Session, durations: Option<String> },
-    Cut { front: Session, decoder: Decoder, seam: Seam },
+    Cut { front: Session, decoder: Decoder, seam: Box<Seam> },
 }
 
 /// From frames to audio, in two steps.
@@ -66,7 +66,7 @@ impl Sessions {
                 check(&front)?;
                 let (flow, generator) = (open(&parts.flow)?, open(&parts.generator)?);
                 let decoder = Decoder { flow, generator };
-                Ok(Self::Cut { front, decoder, seam: seam.clone() })
+                Ok(Self::Cut { front, decoder, seam: Box::new(seam.clone()) })
             }
         }
     }
