@@ -173,6 +173,11 @@ pub(super) fn stamped(found: &[(String, Fingerprint)]) -> Vec<StampedFile> {
         .collect()
 }
 
+/// A lock that was just given back may live on for a moment, in a process that is being started and
+/// has not closed our files yet.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(15);
+
 impl Store {
     /// Opens the folder of weights: `dir` if given, else `SAWT_MODELS_DIR`, else `sawt/models` in
     /// the user's data folder. Nothing is created.
@@ -348,11 +353,16 @@ impl Store {
         fs::create_dir_all(&self.dir).map_err(ModelError::io("create", &self.dir))?;
         let path = self.dir.join(".lock");
         let file = File::create(&path).map_err(ModelError::io("write", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(fs::TryLockError::WouldBlock) => Err(ModelError::Busy { dir: self.dir.clone() }),
-            Err(fs::TryLockError::Error(error)) => Err(ModelError::io("lock", &path)(error)),
+        for _ in 0..LOCK_TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(fs::TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                Err(fs::TryLockError::Error(error)) => {
+                    return Err(ModelError::io("lock", &path)(error));
+                }
+            }
         }
+        Err(ModelError::Busy { dir: self.dir.clone() })
     }
 
     /// Writes the stamp into `staging`, then puts it into place. A crash at any point leaves
