@@ -1,13 +1,12 @@
 //! `sawt bench`: measure this machine with these models.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
 use super::progress::Waiting;
 use super::say;
-use crate::audio;
 use crate::bench::{self, Report};
 use crate::config::Config;
 
@@ -117,12 +116,12 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
 
 async fn measure(what: What, config: &Config) -> anyhow::Result<(Report, usize)> {
     let report = match what {
-        What::Turn { say, calls, barge_in_after_ms } => {
+        What::Turn { say: files, calls, barge_in_after_ms } => {
             let folder = tempfile::tempdir()?;
-            let say = if say.is_empty() {
-                speak(&bench::calls::QUESTIONS, folder.path(), config).await?
+            let say = if files.is_empty() {
+                say::speak_into(folder.path(), &bench::calls::QUESTIONS, config).await?
             } else {
-                say
+                files
             };
             let plan = bench::calls::Plan {
                 say,
@@ -135,7 +134,7 @@ async fn measure(what: What, config: &Config) -> anyhow::Result<(Report, usize)>
         What::Stt { files, compare, passes } => {
             let folder = tempfile::tempdir()?;
             let files = if files.is_empty() {
-                speak(&bench::calls::QUESTIONS[..3], folder.path(), config).await?
+                say::speak_into(folder.path(), &bench::calls::QUESTIONS[..3], config).await?
             } else {
                 files
             };
@@ -149,16 +148,4 @@ async fn measure(what: What, config: &Config) -> anyhow::Result<(Report, usize)>
         What::Transport { clicks } => bench::transport::run(config, usize::from(clicks)).await?,
     };
     Ok((report, 0))
-}
-
-/// `texts` as the configured voice says them, in files of `folder`.
-async fn speak(texts: &[&str], folder: &Path, config: &Config) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for (n, text) in texts.iter().enumerate() {
-        let file = folder.join(format!("q{:02}.wav", n + 1));
-        let pcm = say::speak(text, config).await?;
-        audio::wav::write(&file, config.tts.output_sample_rate_hz, &[&pcm])?;
-        files.push(file);
-    }
-    Ok(files)
 }

@@ -1,6 +1,6 @@
 //! `sawt dev`: everything on this machine, for a first conversation.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::livekit_api::LiveKitApi;
 use crate::service::Service;
 use crate::transport::livekit::dev_server::{DevServer, DevServerOptions};
-use crate::{audio, http, telemetry};
+use crate::{http, telemetry};
 
 /// Start everything on this machine and print the page's address.
 #[derive(Debug, clap::Args)]
@@ -114,7 +114,11 @@ async fn prove(
     config: &Config,
 ) -> anyhow::Result<()> {
     let spoken = tempfile::tempdir().context("no place for the questions; set TMPDIR")?;
-    let files = if files.is_empty() { ask_by_voice(spoken.path(), config).await? } else { files };
+    let files = if files.is_empty() {
+        super::say::speak_into(spoken.path(), &QUESTIONS, config).await?
+    } else {
+        files
+    };
     println!("Calling the agent with {} turn(s)…", files.len());
     let call = super::call::Args {
         say: files,
@@ -131,16 +135,4 @@ async fn prove(
         transcribe: true,
     };
     super::call::run(call, config.clone()).await
-}
-
-/// The questions, spoken by the configured voice into WAV files.
-async fn ask_by_voice(dir: &Path, config: &Config) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for (n, question) in QUESTIONS.iter().enumerate() {
-        let file = dir.join(format!("question-{n}.wav"));
-        let pcm = super::say::speak(question, config).await?;
-        audio::wav::write(&file, config.tts.output_sample_rate_hz, &[&pcm])?;
-        files.push(file);
-    }
-    Ok(files)
 }

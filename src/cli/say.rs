@@ -1,7 +1,7 @@
 //! `sawt say`: speak a text into a WAV file.
 
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -64,7 +64,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     };
     let request = Synthesis { text, voice, language, speed: args.speed, sample_rate_hz: rate_hz };
     let waiting = Waiting::start("Speaking");
-    let (speech, stats) = render(request, &config).await?;
+    let (speech, stats) = render([request], &config).await?.pop().unwrap_or_default();
     waiting.done();
     if speech.is_empty() {
         bail!("the voice {} made no sound of this text; try another --voice", stats.voice);
@@ -105,29 +105,49 @@ fn text_of(text: &str) -> anyhow::Result<String> {
     String::from_utf8(bytes).context("the text on standard input is not UTF-8")
 }
 
-/// `text` as the configured voice says it, for callers who have no file.
-pub(crate) async fn speak(text: &str, config: &Config) -> anyhow::Result<Vec<i16>> {
-    let language = language_of(text, &config.agent.languages).to_owned();
-    let voice = config.voice_for(&language).to_owned();
-    let sample_rate_hz = config.tts.output_sample_rate_hz;
-    let request = Synthesis { text: text.to_owned(), voice, language, speed: 1.0, sample_rate_hz };
-    Ok(render(request, config).await?.0)
+/// `texts` as the configured voice says them, each in a file of `folder`, for callers who have none.
+pub(crate) async fn speak_into(
+    folder: &Path,
+    texts: &[&str],
+    config: &Config,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let rate_hz = config.tts.output_sample_rate_hz;
+    let requests = texts.iter().map(|text| {
+        let language = language_of(text, &config.agent.languages).to_owned();
+        let voice = config.voice_for(&language).to_owned();
+        let text = (*text).to_owned();
+        Synthesis { text, voice, language, speed: 1.0, sample_rate_hz: rate_hz }
+    });
+    let mut files = Vec::new();
+    for (n, (pcm, _)) in render(requests, config).await?.into_iter().enumerate() {
+        let file = folder.join(format!("q{:02}.wav", n + 1));
+        audio::wav::write(&file, rate_hz, &[&pcm])?;
+        files.push(file);
+    }
+    Ok(files)
 }
 
-/// The whole sound of one request, by an engine that runs for it alone.
-async fn render(request: Synthesis, config: &Config) -> anyhow::Result<(Vec<i16>, SynthesisStats)> {
+/// The whole sound of each request, by one engine that runs for them alone.
+async fn render(
+    requests: impl IntoIterator<Item = Synthesis>,
+    config: &Config,
+) -> anyhow::Result<Vec<(Vec<i16>, SynthesisStats)>> {
     let engines = RunningEngines::start(config, &[EngineKind::Tts])?;
     engines.ready().await?;
     let Some(tts) = engines.tts() else { bail!("the voice engine was not started") };
-    let (mut pcm, mut stats) = (Vec::new(), SynthesisStats::default());
-    let mut pieces = tts.synthesize(request);
-    while let Some(piece) = pieces.next().await {
-        match piece? {
-            Synthesized::Audio(chunk) => pcm.extend(chunk),
-            Synthesized::Words(_) => {}
-            Synthesized::Done(done) => stats = done,
+    let mut rendered = Vec::new();
+    for request in requests {
+        let (mut pcm, mut stats) = (Vec::new(), SynthesisStats::default());
+        let mut pieces = tts.synthesize(request);
+        while let Some(piece) = pieces.next().await {
+            match piece? {
+                Synthesized::Audio(chunk) => pcm.extend(chunk),
+                Synthesized::Words(_) => {}
+                Synthesized::Done(done) => stats = done,
+            }
         }
+        rendered.push((pcm, stats));
     }
     engines.stop().await;
-    Ok((pcm, stats))
+    Ok(rendered)
 }
