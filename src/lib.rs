@@ -38,3 +38,6 @@ pub mod policy;
 pub mod service;
 pub mod supervisor;
 pub mod telemetry;
+
+#[cfg(test)]
+mod simulation;

@@ -25,10 +25,10 @@ const LEAD_OUT: Duration = Duration::from_millis(120);
 /// A gap shorter than this is network jitter.
 const GAP_MIN: Duration = Duration::from_millis(100);
 
-/// Audio that comes is at most this late; no transport holds more.
+/// Audio that comes is at most this late: a transport holds the newest second, and drops what is older.
 const LATE_MAX: Duration = Duration::from_secs(1);
 
-/// A gap longer than this is not filled: there is nothing to hear in it.
+/// A gap longer than this ends speech at its start, and is not listened to.
 const GAP_FILL_MAX: Duration = Duration::from_secs(1);
 
 /// Ears of one call.
@@ -64,23 +64,23 @@ impl Listening {
     /// Takes audio whose last sample was heard at `now`.
     pub(crate) fn hear(&mut self, now: CallTime, pcm: &[i16]) -> Vec<SpeechEdge> {
         let first = now - duration_of(pcm.len() as u64, CALLER_RATE_HZ);
-        // After a stall of ours the frames that waited come all at once: they are late, not lost.
-        let mut edges = self.fill_gap(first, LATE_MAX);
+        // After a stall of ours the frames that waited come all at once: they are late, not lost, and this is the
+        // first of them. What is missing before them is.
+        self.forget();
+        let mut edges = self.fill_gap(first - LATE_MAX, Duration::ZERO);
         // A sender whose clock runs fast gets ahead of ours by a frame every few minutes.
         if self.end() > self.index_of(now + GAP_MIN) {
             return edges;
         }
         self.kept.extend(pcm);
         edges.extend(self.score());
-        self.forget();
         edges
     }
 
     /// No audio came until `now`.
     pub(crate) fn hear_nothing(&mut self, now: CallTime) -> Vec<SpeechEdge> {
-        let edges = self.fill_gap(now, GAP_MIN);
         self.forget();
-        edges
+        self.fill_gap(now, GAP_MIN)
     }
 
     /// The audio from `from` to `until`, with a little room on both sides.
@@ -105,18 +105,25 @@ impl Listening {
 
     fn fill_gap(&mut self, until: CallTime, gap_min: Duration) -> Vec<SpeechEdge> {
         let gap = until.since(Self::time_of(self.end()));
-        if gap < gap_min {
+        if gap.is_zero() || gap < gap_min {
             return Vec::new();
         }
-        if gap > GAP_FILL_MAX {
-            let edge = self.gate.cut_off(Self::time_of(self.end()));
+        let silence = samples_in(gap, CALLER_RATE_HZ);
+        if gap <= GAP_FILL_MAX {
+            self.kept.extend(std::iter::repeat_n(0, silence as usize));
+            return self.score();
+        }
+        let edge = self.gate.cut_off(Self::time_of(self.end()));
+        if gap <= KEEP {
+            // What was said before is about to be transcribed, and belongs to what comes: it stays.
+            self.kept.extend(std::iter::repeat_n(0, silence as usize));
+        } else {
+            // We stood still for longer than any turn lasts.
             self.kept.clear();
             self.kept_from = self.index_of(until);
-            self.scored_until = self.kept_from;
-            return edge.into_iter().collect();
         }
-        self.kept.extend(std::iter::repeat_n(0, samples_in(gap, CALLER_RATE_HZ) as usize));
-        self.score()
+        self.scored_until = self.end();
+        edge.into_iter().collect()
     }
 
     fn score(&mut self) -> Vec<SpeechEdge> {
@@ -149,6 +156,7 @@ impl Listening {
         self.vad.score(window).unwrap_or(0.0)
     }
 
+    /// Comes before what is new: what ends now may be asked for until the next event.
     fn forget(&mut self) {
         let keep = samples_in(KEEP, CALLER_RATE_HZ) as usize;
         let excess = self.kept.len().saturating_sub(keep);
@@ -241,17 +249,60 @@ mod tests {
         assert_eq!(edges.len(), 2, "{edges:?}");
     }
 
+    /// Loud samples in what is cut between each start and end of speech.
+    fn loud_samples(listening: &Listening, edges: &[SpeechEdge]) -> usize {
+        let times = edges.iter().filter_map(|edge| match edge {
+            SpeechEdge::Started { at } | SpeechEdge::Ended { at } => Some(*at),
+            _ => None,
+        });
+        let times: Vec<_> = times.collect();
+        let cuts = times.chunks_exact(2).map(|pair| listening.cut(pair[0], pair[1]));
+        cuts.map(|pcm| pcm.iter().filter(|s| **s != 0).count()).sum()
+    }
+
+    #[test]
+    fn a_stall_in_mid_speech_loses_nothing_that_was_held_for_us() {
+        for stall_ms in [300, 900, 1_100, 1_500, 3_000, 10_000] {
+            let mut listening = listening(Loudness);
+            let mut edges = run(&mut listening, &"#".repeat(100));
+            let awake = CallTime::from_millis(2_000 + stall_ms);
+            // The transport held the newest second of what came meanwhile, and we get it all at once.
+            let held = (stall_ms / 20).min(50) as usize;
+            for _ in 0..held {
+                edges.extend(listening.hear(awake, &[8_000; 320]));
+            }
+            for n in 1..=40 {
+                edges.extend(listening.hear(awake + Duration::from_millis(20 * n), &[0; 320]));
+            }
+            let heard = loud_samples(&listening, &edges);
+            assert_eq!(heard, (100 + held) * 320, "after {stall_ms} ms: {edges:?}");
+        }
+    }
+
+    #[test]
+    fn words_before_a_long_stall_can_still_be_transcribed() {
+        let mut listening = listening(Loudness);
+        let mut edges = run(&mut listening, &"#".repeat(100));
+        edges.extend(listening.hear_nothing(CallTime::from_millis(30_000)));
+        assert_eq!(loud_samples(&listening, &edges), 32_000);
+        listening.hear_nothing(CallTime::from_millis(3_600_000));
+        assert!(listening.kept.len() <= 70 * 16_000, "an hour is not filled");
+        let now = CallTime::from_millis(3_600_020);
+        assert!(listening.hear(now, &[0; 320]).is_empty());
+        assert!(!listening.cut(CallTime::from_millis(3_599_900), now).is_empty());
+    }
+
     #[test]
     fn memory_is_bounded() {
         let mut listening = listening(Loudness);
         run(&mut listening, &"x.".repeat(3_000));
-        assert!(listening.kept.len() <= 35 * 16_000);
+        assert!(listening.kept.len() <= 36 * 16_000);
         let mut listening = self::listening(Loudness);
         run(&mut listening, &"x".repeat(5_000));
-        assert!(listening.kept.len() <= 35 * 16_000);
+        assert!(listening.kept.len() <= 36 * 16_000);
         let mut listening = self::listening(Loudness);
         run(&mut listening, &".".repeat(3_000));
-        assert!(listening.kept.len() <= 35 * 16_000);
+        assert!(listening.kept.len() <= 36 * 16_000);
         assert!(listening.cut(CallTime::ZERO, CallTime::from_millis(1_000)).is_empty());
     }
 }

@@ -242,6 +242,8 @@ pub enum UnansweredReason {
     TranscriptFailed,
     /// The engines could not answer it.
     ReplyFailed,
+    /// More waits for an answer than one answer takes.
+    TooMuch,
     /// The call ended first.
     CallEnded,
 }

@@ -21,6 +21,10 @@ const EARLY_TRANSCRIPT_BACKOFF: Duration = Duration::from_millis(50);
 /// sure sooner.
 const LIKELY_MAX: Duration = Duration::from_millis(200);
 
+/// Most characters that wait for one answer: two of the longest messages. Written in a flood, or spoken for minutes
+/// without ever hearing an answer, more would only outgrow what a model reads.
+const WAITING_CHARS_MAX: usize = 4_000;
+
 /// See the module's documentation for how it is driven.
 #[derive(Debug)]
 pub struct TurnMachine {
@@ -277,13 +281,12 @@ impl TurnMachine {
 
     /// All parts are transcribed, the silence is long enough, and the agent is free to answer.
     fn endpoint_at(&self) -> Option<CallTime> {
-        let turn = self.turn.as_ref()?;
+        let turn = self.turn.as_ref().filter(|turn| self.is_answerable(turn))?;
         let paused_at = turn.paused_at?;
         // An answer that is heard for a tenth of a second before the caller goes on is worse than
         // one that comes a tenth of a second later.
         let sure_at = self.likely_since.map(|since| since + LIKELY_MAX);
-        let due = (paused_at + self.patience(turn)).max(sure_at.unwrap_or_default());
-        self.is_answerable(turn).then_some(due)
+        Some((paused_at + self.patience(turn)).max(sure_at.unwrap_or_default()))
     }
 
     /// All words of the turn are there, and the agent is free to answer them.

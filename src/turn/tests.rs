@@ -1,6 +1,7 @@
 //! Scripts and their traces: adding a case is adding text.
 
 mod endpointing;
+mod hostile;
 mod interruption;
 mod speculation;
 
@@ -10,7 +11,7 @@ use expect_test::{Expect, expect};
 
 use super::{
     CallTime, EndReason, EndpointingPolicy, ReplyId, ReplyOutcome, TranscriptOutcome, TurnInput,
-    TurnMachine, TurnOutput, TurnPolicy, UtteranceId,
+    TurnMachine, TurnOutput, TurnPolicy, UnansweredReason, UtteranceId,
 };
 
 fn policy() -> TurnPolicy {

@@ -71,12 +71,15 @@ pub(super) fn judge(
 /// What stands in brackets was heard and not said: "[music]", "(coughs)".
 fn fold(text: &str) -> Vec<String> {
     let mut folded = String::with_capacity(text.len());
-    let mut brackets = 0_u32;
+    // Where each open bracket began. One that is never closed hides nothing: ears leave one off now and then.
+    let mut brackets = Vec::new();
     for c in text.chars() {
         match c {
-            '[' | '(' => brackets += 1,
-            ']' | ')' => brackets = brackets.saturating_sub(1),
-            _ if brackets > 0 => {}
+            '[' | '(' => {
+                folded.push(' ');
+                brackets.push(folded.len());
+            }
+            ']' | ')' => folded.truncate(brackets.pop().unwrap_or(folded.len())),
             // Vowel signs and the stretching stroke; an apostrophe is no end of a word.
             '\u{64B}'..='\u{652}' | '\u{670}' | '\u{640}' | '\'' | '’' => {}
             'أ' | 'إ' | 'آ' | 'ٱ' => folded.push('ا'),
@@ -135,8 +138,16 @@ mod tests {
 
     #[test]
     fn noises_are_no_words() {
-        for noise in ["", " ... ", "[BLANK_AUDIO]", "(coughs)", "؟!"] {
+        for noise in ["", " ... ", "[BLANK_AUDIO]", "(coughs)", "؟!", "[a (b) c]", "(", ")"] {
             assert_eq!(said(noise), Said::Nothing, "{noise}");
+        }
+    }
+
+    #[test]
+    fn a_bracket_that_is_never_closed_hides_no_command() {
+        for command in ["[music stop", "(stop", "[a (b) stop", ") stop (", "wait [music]", "لحظة ("]
+        {
+            assert_eq!(said(command), Said::Command, "{command}");
         }
     }
 

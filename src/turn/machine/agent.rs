@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{Agent, Content, Part, Phase, Prepared, TurnMachine};
+use super::{Agent, Content, Part, Phase, Prepared, TurnMachine, WAITING_CHARS_MAX};
 use crate::transport::AgentState;
 use crate::turn::{
     CallTime, EndReason, Line, ReplyId, ReplyOutcome, StopReason, TurnOutput, UnansweredReason,
@@ -107,7 +107,12 @@ impl TurnMachine {
         self.agent = Agent::Idle;
         self.drop_probe();
         self.forget_murmur();
+        let mut too_much = false;
         let why = match content {
+            Content::Answer(to) if !audible && to.chars().count() > WAITING_CHARS_MAX => {
+                too_much = true;
+                why
+            }
             Content::Answer(to) if !audible => {
                 self.carried.push(to);
                 self.learn_cut_off();
@@ -117,6 +122,9 @@ impl TurnMachine {
         };
         self.outputs.push_back(TurnOutput::Stop { reply, why });
         self.outputs.push_back(TurnOutput::State(AgentState::Listening));
+        if too_much {
+            self.unanswered(None, UnansweredReason::TooMuch);
+        }
     }
 
     pub(super) fn give_up_reply(&mut self, now: CallTime) {

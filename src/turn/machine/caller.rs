@@ -1,13 +1,20 @@
 //! The caller's side: speech becomes an open turn, its transcripts its words, silence its end.
 
 use std::mem;
+use std::time::Duration;
 
 use super::pause::Judgement;
-use super::{OpenTurn, Part, Phase, TurnMachine, Voice};
+use super::{Agent, Content, OpenTurn, Part, Phase, TurnMachine, Voice, WAITING_CHARS_MAX};
 use crate::transport::AgentState;
 use crate::turn::{
     CallTime, Line, StopReason, TranscriptOutcome, TurnOutput, UnansweredReason, UtteranceId,
 };
+
+/// Longest speech that is transcribed in one go: what engines take, less room around it.
+pub(super) const PIECE_MAX: Duration = Duration::from_millis(29_500);
+
+/// Older audio than this is not held by anybody.
+const HELD_MAX: Duration = Duration::from_secs(35);
 
 impl TurnMachine {
     pub(super) fn caller_ready(&mut self, now: CallTime) {
@@ -17,7 +24,11 @@ impl TurnMachine {
         self.phase = Phase::Active;
         self.active_since = now;
         self.quiet_since = now;
-        if self.policy.welcome {
+        if self.turn.is_none() && !self.carried.is_empty() {
+            // Who wrote before we were there is answered, not welcomed.
+            let words = mem::take(&mut self.carried).join(" ");
+            self.answer(now, words, None);
+        } else if self.policy.welcome {
             self.say(now, Line::Welcome);
         } else {
             self.outputs.push_back(TurnOutput::State(AgentState::Listening));
@@ -93,6 +104,13 @@ impl TurnMachine {
     /// Asks for the words between the start of what is not yet asked and `until`.
     fn ask_transcript(&mut self, now: CallTime, until: CallTime, at_pause: bool) {
         self.drop_probe();
+        let Some(turn) = &mut self.turn else { return };
+        // It is longer than an engine takes only if we stood still meanwhile: then it goes in pieces.
+        turn.from = turn.from.max(until - HELD_MAX);
+        if until.since(turn.from) > PIECE_MAX {
+            let piece = turn.from + self.policy.utterance_max.min(PIECE_MAX);
+            self.ask_transcript(now, piece, false);
+        }
         let utterance = self.next_utterance();
         let Some(turn) = &mut self.turn else { return };
         let from = turn.from;
@@ -201,8 +219,29 @@ impl TurnMachine {
         }
     }
 
+    /// Characters of what was written, or said and not heard to be answered.
+    fn waiting_chars(&self) -> usize {
+        let unheard = match &self.agent {
+            Agent::Busy { content: Content::Answer(to), audible: false, .. } => Some(to),
+            Agent::Busy { .. } | Agent::Idle => None,
+        };
+        self.carried.iter().chain(unheard).map(|text| text.chars().count()).sum()
+    }
+
     pub(super) fn caller_text(&mut self, now: CallTime, text: String) {
-        if self.phase != Phase::Active || text.trim().is_empty() {
+        if text.trim().is_empty() {
+            return;
+        }
+        if let Phase::Ending(_) = self.phase {
+            self.unanswered(None, UnansweredReason::CallEnded);
+            return;
+        }
+        if self.waiting_chars() + text.chars().count() > WAITING_CHARS_MAX {
+            self.unanswered(None, UnansweredReason::TooMuch);
+            return;
+        }
+        if self.phase == Phase::Waiting {
+            self.carried.push(text);
             return;
         }
         self.silence_prompts_said = 0;

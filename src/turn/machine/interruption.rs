@@ -3,6 +3,7 @@
 //! The agent pauses after a moment of speech, because whoever means to interrupt should not have
 //! to shout; a paused reply costs nothing if the sound was a cough or an "mm-hm".
 
+use super::caller::PIECE_MAX;
 use super::{Agent, Murmur, OpenTurn, Part, TurnMachine, Voice};
 use crate::turn::words::{self, Said};
 use crate::turn::{
@@ -94,7 +95,7 @@ impl TurnMachine {
     pub(super) fn probe(&mut self, now: CallTime) {
         let Some(turn) = &mut self.turn else { return };
         turn.probed = true;
-        let from = turn.from;
+        let from = turn.from.max(now - PIECE_MAX);
         let utterance = self.next_utterance();
         self.probe = Some(utterance);
         let partial = true;
