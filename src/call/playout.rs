@@ -251,6 +251,9 @@ impl Current {
 
 impl Clause {
     fn heard(&self, samples: u64, rate_hz: u64) -> String {
+        if self.samples == 0 {
+            return String::new(); // a voice that said nothing was not heard to say it
+        }
         if samples >= self.samples && self.whole {
             return self.text.clone();
         }
@@ -355,6 +358,14 @@ mod tests {
             by_marks.tick(at(ms));
         }
         assert_eq!(by_marks.stop(at(800), R1), Some("one".into()));
+    }
+
+    #[test]
+    fn a_clause_without_audio_was_not_heard() {
+        let mut playout = playout(&[("one two", 100), ("three", 0), ("four", 0)]);
+        playout.complete(R1);
+        let finished = (0..200).step_by(10).find_map(|ms| playout.tick(at(ms)).finished);
+        assert_eq!(finished, Some((R1, "one two".into())));
     }
 
     #[test]
