@@ -189,7 +189,7 @@ fn invariants_hold_over_random_calls() {
         simulate_blocking(seed, false);
     }
     let suite =
-        Suite { test: "call::tests::simulation", calls_var: "SAWT_SIM_DRIVER_CALLS", calls: 200 };
+        Suite { test: "call::tests::simulation", calls_var: "SAWT_SIM_DRIVER_CALLS", calls: 100 };
     let calls = suite.run(simulate_blocking);
     let sum = |of: fn(&Tally) -> usize| calls.iter().map(of).sum::<usize>();
     let (turns, interrupted) = (sum(|t| t.turns), sum(|t| t.interrupted));
