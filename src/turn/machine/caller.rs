@@ -232,6 +232,7 @@ impl TurnMachine {
         if text.trim().is_empty() {
             return;
         }
+        self.silence_prompts_said = 0;
         if let Phase::Ending(_) = self.phase {
             self.unanswered(None, UnansweredReason::CallEnded);
             return;
@@ -244,7 +245,6 @@ impl TurnMachine {
             self.carried.push(text);
             return;
         }
-        self.silence_prompts_said = 0;
         self.interrupt(StopReason::Interrupted);
         if self.turn.is_some() {
             // Spoken and written at once: answered together when the speech is over.

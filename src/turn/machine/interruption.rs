@@ -54,7 +54,9 @@ impl TurnMachine {
     /// All words of what was said over the reply are there.
     pub(super) fn judge_at(&self) -> Option<CallTime> {
         let turn = self.turn.as_ref().filter(|turn| !turn.judged && turn.is_transcribed())?;
-        let over = matches!(self.agent, Agent::Busy { .. });
+        // Of somebody who never stopped until now the last words are still to be asked for.
+        let more = matches!(self.caller, Voice::Paused { at, .. } if turn.from < at);
+        let over = matches!(self.agent, Agent::Busy { .. }) && !more;
         (over && !matches!(self.caller, Voice::Speaking { .. })).then_some(turn.paused_at?)
     }
 

@@ -13,6 +13,9 @@ use crate::turn::{
 /// Transcriptions that nobody has answered yet: a turn's pieces, one at a pause, one of the words so far.
 const REQUESTS_MAX: usize = 16;
 
+/// So long the first sound of speech is waited upon.
+const LIKELY_MAX: Duration = Duration::from_millis(200);
+
 /// Room for timers that wait for one another.
 const SLACK: Duration = Duration::from_millis(300);
 
@@ -127,6 +130,8 @@ impl World {
             let least = self.policy.endpointing.min.min(self.policy.endpointing.usual);
             let waited = speech_ended.is_none_or(|at| self.now.since(at) >= least);
             assert!(waited, "{reply} comes too early");
+            let likely = self.likely_since.is_some_and(|since| self.now.since(since) < LIKELY_MAX);
+            assert!(!likely || speech_ended.is_none(), "{reply} just as the caller goes on");
         }
         self.tally.answers += 1;
     }
@@ -206,7 +211,9 @@ impl World {
         let policy = &self.policy;
         match line {
             Line::Welcome => assert!(policy.welcome && self.tally.outputs == 1, "not the first"),
-            Line::SilencePrompt(_) => {
+            Line::SilencePrompt(n) => {
+                assert_eq!(n, self.prompts, "prompts in their order");
+                self.prompts += 1;
                 self.tally.prompts += 1;
                 assert!(!self.voice.speaking && self.is_settled(), "asked whoever is there");
                 let quiet = self.now.since(self.quiet_since);

@@ -28,6 +28,10 @@ pub(super) struct World {
     pub(super) free_since: CallTime,
     /// When either side was last heard.
     pub(super) quiet_since: CallTime,
+    /// Somebody may have begun to speak, since then.
+    pub(super) likely_since: Option<CallTime>,
+    /// How often the caller was asked whether they are there, since they last said anything.
+    pub(super) prompts: usize,
     /// Stopped before it was heard, and its words do not come again: a reason is owed.
     pub(super) owed: bool,
     pub(super) ended: Option<EndReason>,
@@ -130,6 +134,8 @@ impl World {
             goodbye: false,
             free_since: CallTime::ZERO,
             quiet_since: CallTime::ZERO,
+            likely_since: None,
+            prompts: 0,
             owed: false,
             ended: None,
             tally: Tally::default(),
@@ -169,8 +175,13 @@ impl World {
                 self.free_since = now;
                 self.quiet_since = now;
             }
-            TurnInput::SpeechLikely | TurnInput::SpeechUnlikely => self.free_since = now,
+            TurnInput::SpeechLikely | TurnInput::SpeechUnlikely => {
+                self.free_since = now;
+                self.likely_since = (*input == TurnInput::SpeechLikely).then_some(now);
+            }
             TurnInput::SpeechStarted { at } => {
+                self.likely_since = None;
+                self.prompts = 0;
                 let reply = self.reply.as_ref().map(|reply| reply.id);
                 self.voice.speaking = true;
                 self.voice.unbroken = Some((*at, reply));
@@ -199,6 +210,7 @@ impl World {
             TurnInput::CallerText(text) => {
                 let number = numbers(text, 't').next().expect("a number");
                 self.texts.insert(number, Fate::Open);
+                self.prompts = 0;
             }
             TurnInput::ReplyAudible { reply } | TurnInput::ReplyEnded { reply, .. } => {
                 return self.note_reply(*reply, input);

@@ -182,7 +182,8 @@ impl CallTransport for SimulatedTransport {
     fn send_caption(&mut self, caption: Caption) {
         self.stage.tell(|| format!("{caption:?}"));
         if caption.speaker == crate::transport::Speaker::Agent {
-            self.stage.lock().caption(&caption);
+            let now = self.now();
+            self.stage.lock().caption(now, &caption);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Engines that are slow, late, wrong, gone, or answer more than they were asked; and that know who still works.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,7 +9,7 @@ use futures::stream::{self, BoxStream};
 use tokio::time::sleep;
 
 use super::caller::{NOISE, SPEECH};
-use super::stage::{Stage, WORD_SAMPLES, name, names, said};
+use super::stage::{Stage, WORD_SAMPLES, name, names, said, utterances};
 use crate::engines::llm::{Generated, Generation, GenerationStats, LanguageModel, Role};
 use crate::engines::stt::{SpeechToText, Transcript, Utterance};
 use crate::engines::tts::{Synthesis, SynthesisStats, Synthesized, TextToSpeech};
@@ -157,6 +157,10 @@ impl LanguageModel for Simulated {
                     *remembered.entry(generation).or_default() += 1;
                 }
             }
+            let asked = request.messages.iter().filter(|m| m.role == Role::User);
+            let mut once = BTreeSet::new();
+            let twice = asked.flat_map(|m| utterances(&m.content)).find(|n| !once.insert(*n));
+            state.require(twice.is_none(), || format!("utterance {twice:?} is asked twice"));
             for (generation, words) in remembered {
                 let heard = state.words_heard(now, generation);
                 state.require(words <= heard + 1, || {

@@ -173,12 +173,16 @@ impl State {
         ear.until = ear.until.min(now);
     }
 
-    pub(super) fn caption(&mut self, caption: &Caption) {
+    pub(super) fn caption(&mut self, now: CallTime, caption: &Caption) {
         for (generation, _) in names(&caption.text) {
             self.ear.segments.insert(generation, caption.segment);
         }
         if caption.last {
             self.ear.closed.insert(caption.segment);
+            let newest = self.ear.heard.last().filter(|piece| piece.until > now);
+            let its = newest.and_then(|piece| self.generation_of(piece.synthesis));
+            let segment = its.and_then(|generation| self.ear.segments.get(&generation));
+            assert_ne!(segment, Some(&caption.segment), "it is still heard");
         } else {
             let over = self.ear.closed.contains(&caption.segment);
             assert!(!over, "shown after it was stopped: {caption:?}");
