@@ -412,6 +412,10 @@ impl Call {
                 }
                 TurnOutput::Resume { reply } => self.playout.resume(reply),
                 TurnOutput::Stop { reply, why } => self.stop(transport, now, reply, why),
+                TurnOutput::SayFiller { .. }
+                | TurnOutput::StopFiller { .. }
+                | TurnOutput::StartThinkingSound
+                | TurnOutput::StopThinkingSound => {}
                 TurnOutput::Unanswered { utterance: _, why } => self.reporter.unanswered(why),
                 TurnOutput::State(state) => transport.set_agent_state(state),
                 TurnOutput::End(reason) => return Some(reason),

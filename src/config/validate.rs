@@ -12,6 +12,12 @@ pub(super) const SECRET_CHARS_MIN: usize = 32;
 /// Most words of one list.
 const WORDS_MAX: usize = 1_000;
 
+/// Most fillers of all languages together, for each call holds their audio.
+const FILLERS_MAX: usize = 40;
+
+/// Longest filler: the answer waits for its end.
+const FILLER_CHARS_MAX: usize = 60;
+
 struct Checker<'a> {
     loaded: &'a Loaded,
     errors: ConfigError,
@@ -75,6 +81,18 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
         );
     }
     c.within("agent.silence_prompt_s", agent.silence_prompt_s, 1, 600);
+    c.within("agent.filler_ms", agent.filler_ms, 0, 60_000);
+    c.within("agent.thinking_sound_ms", agent.thinking_sound_ms, 0, 60_000);
+    let phrases = || agent.fillers.values().flat_map(|list| list.split('|'));
+    c.that(
+        phrases().count() <= FILLERS_MAX
+            && phrases().all(|phrase| phrase.chars().count() <= FILLER_CHARS_MAX),
+        "agent.fillers",
+        format!(
+            "a filler covers a moment: at most {FILLERS_MAX} of at most {FILLER_CHARS_MAX} \
+             characters; shorten them"
+        ),
+    );
     c.within("agent.call_max_s", agent.call_max_s, 5, 24 * 3600);
     c.within("agent.caller_wait_s", agent.caller_wait_s, 1, 3600);
 

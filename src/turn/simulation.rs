@@ -9,8 +9,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::{
-    CallTime, EndReason, EndpointingPolicy, ReplyId, ReplyOutcome, TranscriptOutcome, TurnInput,
-    TurnMachine, TurnOutput, TurnPolicy, UtteranceId,
+    CallTime, EndReason, EndpointingPolicy, ReplyId, ReplyOutcome, StopReason, TranscriptOutcome,
+    TurnInput, TurnMachine, TurnOutput, TurnPolicy, UtteranceId,
 };
 
 /// What the outside world is about to do, by time.
@@ -32,9 +32,67 @@ struct World {
     /// What was heard in utterances that a reply may answer without their own words.
     murmurs: BTreeMap<UtteranceId, String>,
     speaking: bool,
+    cover: Cover,
     answered_or_explained: BTreeSet<UtteranceId>,
     ended: Option<EndReason>,
     outputs: u64,
+}
+
+/// What was heard while somebody waited.
+#[derive(Debug, Default)]
+struct Cover {
+    filler: Option<ReplyId>,
+    thinking: bool,
+    /// The reply that answers the caller, until it is heard.
+    answering: Option<ReplyId>,
+    /// Answers heard or given up since the last filler; `None`: there was none.
+    answers_since: Option<u32>,
+    in_a_row: bool,
+    fillers: u64,
+    sounds: u64,
+}
+
+impl Cover {
+    fn answered(&mut self, reply: ReplyId) {
+        if self.answering.take_if(|id| *id == reply).is_some() {
+            self.answers_since = self.answers_since.map(|n| n + 1);
+        }
+    }
+}
+
+/// Fillers and the thinking sound, which nobody answers.
+fn cover(world: &mut World, output: &TurnOutput) {
+    let heard = world.audible.is_some() && world.paused.is_none();
+    match output {
+        TurnOutput::SayFiller { reply } => {
+            assert!(!world.speaking && !heard, "a filler over a voice");
+            assert!(world.reply == world.cover.answering, "a filler for a line");
+            assert_eq!(world.cover.filler, None, "two fillers at once");
+            let answers_min = if world.cover.in_a_row { 1 } else { 2 };
+            let answers = world.cover.answers_since.unwrap_or(answers_min);
+            assert!(answers >= answers_min, "two fillers in a row");
+            world.cover.filler = Some(*reply);
+            world.cover.answers_since = Some(0);
+            world.cover.fillers += 1;
+        }
+        TurnOutput::StopFiller { reply } => {
+            assert_eq!(world.cover.filler.take(), Some(*reply), "stopped what may be heard");
+        }
+        TurnOutput::StartThinkingSound => {
+            assert!(!world.speaking && !heard, "thinking over a voice");
+            assert!(!std::mem::replace(&mut world.cover.thinking, true), "thinking twice");
+            world.cover.sounds += 1;
+        }
+        TurnOutput::StopThinkingSound => {
+            assert!(std::mem::take(&mut world.cover.thinking), "stopped what was heard");
+        }
+        TurnOutput::Reply { reply, .. } | TurnOutput::Commit { reply, .. } => {
+            world.cover.answering = Some(*reply);
+        }
+        TurnOutput::Stop { reply, why: StopReason::TimedOut } => world.cover.answered(*reply),
+        TurnOutput::Stop { .. } => world.cover.answering = None,
+        _ => {}
+    }
 }
 
 impl World {
@@ -122,6 +180,7 @@ fn plan_speech(world: &mut World, rng: &mut StdRng, from: CallTime, length: Dura
 fn react(world: &mut World, rng: &mut StdRng, now: CallTime, output: TurnOutput) {
     world.outputs += 1;
     assert!(world.ended.is_none(), "nothing comes after the end: {output:?}");
+    cover(world, &output);
     match output {
         TurnOutput::Transcribe { utterance, from, until, partial } => {
             assert!(from < until && until <= now, "audio that exists: {from}..{until} at {now}");
@@ -206,7 +265,11 @@ fn react(world: &mut World, rng: &mut StdRng, now: CallTime, output: TurnOutput)
                 world.answered_or_explained.insert(utterance);
             }
         }
-        TurnOutput::State(_) => {}
+        TurnOutput::SayFiller { .. }
+        | TurnOutput::StopFiller { .. }
+        | TurnOutput::StartThinkingSound
+        | TurnOutput::StopThinkingSound
+        | TurnOutput::State(_) => {}
         TurnOutput::End(reason) => world.ended = Some(reason),
     }
 }
@@ -268,12 +331,16 @@ fn simulate(seed: u64) -> World {
         resume_after: ms(&mut rng, 200..2_000),
         early_transcript: rng.random_bool(0.7).then(|| ms(&mut rng, 0..300)),
         speculation: rng.random_bool(0.8),
+        filler_after: rng.random_bool(0.8).then(|| ms(&mut rng, 0..3_000)),
+        fillers_in_a_row: rng.random_bool(0.2),
+        thinking_sound_after: rng.random_bool(0.5).then(|| ms(&mut rng, 0..3_000)),
         utterance_max: ms(&mut rng, 3_000..29_000),
         welcome: rng.random_bool(0.8),
         goodbye: rng.random_bool(0.8),
         apology: rng.random_bool(0.8),
         ..TurnPolicy::default()
     };
+    world.cover.in_a_row = policy.fillers_in_a_row;
     let mut machine = TurnMachine::new(policy);
     plan_caller(&mut world, &mut rng);
 
@@ -302,6 +369,9 @@ fn simulate(seed: u64) -> World {
 
                     TurnInput::ReplyAudible { reply } if world.reply == Some(*reply) => {
                         world.audible = Some(*reply);
+                        world.cover.filler =
+                            world.cover.filler.filter(|_| world.cover.answering.is_none());
+                        world.cover.answered(*reply);
                     }
                     TurnInput::ReplyEnded { reply, .. }
                         if world.prepared.as_ref().is_some_and(|(id, _)| id == reply) =>
@@ -311,6 +381,7 @@ fn simulate(seed: u64) -> World {
                     TurnInput::ReplyEnded { reply, .. } if world.reply == Some(*reply) => {
                         world.reply = None;
                         world.audible = None;
+                        world.cover.answered(*reply);
                     }
                     _ => {}
                 }
@@ -332,6 +403,8 @@ fn simulate(seed: u64) -> World {
             asked += 1;
             assert!(asked < 64, "outputs without end at {now}");
         }
+        let quiet = world.cover.filler.is_none() && !world.cover.thinking;
+        assert!(quiet || !(world.speaking || world.ended.is_some()), "over a voice at {now}");
         if world.ended.is_some() {
             break;
         }
@@ -355,6 +428,7 @@ fn invariants_hold_over_random_calls() {
         None => 0..calls,
     };
     let (mut outputs, mut committed, mut paused, mut resumed) = (0, 0, 0, 0);
+    let (mut fillers, mut sounds) = (0, 0);
     for seed in seeds {
         let world = std::panic::catch_unwind(|| simulate(seed))
             .unwrap_or_else(|_| panic!("seed {seed} failed; replay it with SAWT_SIM_SEED={seed}"));
@@ -363,6 +437,8 @@ fn invariants_hold_over_random_calls() {
         committed += world.committed;
         paused += world.paused_times;
         resumed += world.resumed_times;
+        fillers += world.cover.fillers;
+        sounds += world.cover.sounds;
         assert!(world.paused.is_none(), "seed {seed}: nothing is paused after the end");
         assert_eq!(world.reply, None, "seed {seed}: nothing speaks after the end");
         outputs += world.outputs;
@@ -375,5 +451,6 @@ fn invariants_hold_over_random_calls() {
     if std::env::var("SAWT_SIM_SEED").is_err() {
         let busy = committed > 100 && resumed > 100 && paused > resumed && outputs > 1_000;
         assert!(busy, "little happened: {committed} {paused} {resumed} {outputs}");
+        assert!(fillers > 100 && sounds > 100, "nobody waited: {fillers} {sounds}");
     }
 }
