@@ -11,10 +11,11 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::fillers::{self, Fillers};
 use super::judging::Judging;
 use super::language::LanguageLock;
 use super::listening::Listening;
-use super::playout::Playout;
+use super::playout::{Phrase, Playout};
 use super::replying::{self, Content, ReplyEvent};
 use super::report::{CallEvent, CallReport, Reporter};
 use super::speculation::{Preparation, PreparedReply, SpeculationGate};
@@ -23,6 +24,7 @@ use crate::config::Config;
 use crate::dialog::History;
 use crate::engines::stt::{Transcript, Utterance};
 use crate::engines::{EngineError, Engines};
+use crate::speech::language_of;
 use crate::transport::{CallTransport, Caption, CloseReason, Speaker, TransportEvent};
 use crate::turn::{
     CallTime, EndReason, Line, ReplyId, ReplyOutcome, StopReason, TranscriptOutcome, TurnInput,
@@ -49,6 +51,8 @@ pub(crate) enum Outcome {
     Transcript(UtteranceId, Result<Transcript, EngineError>),
     Reply(ReplyId, ReplyEvent),
     Judged(CallTime, Result<f32, EngineError>),
+    /// A filler of this language can be said from now on.
+    Filler(String, Phrase),
 }
 
 /// Outcomes that may wait: a reply's audio comes in chunks of 100 ms. Full: the engines wait.
@@ -120,6 +124,10 @@ struct Call {
     reading_ahead: Option<AbortHandle>,
     /// Line on the screen that the caller's words go to.
     caller_segment: u64,
+    fillers: Fillers,
+    rendering: Option<AbortHandle>,
+    /// Language of the words that were answered last.
+    caller_language: String,
 }
 
 struct ActiveReply {
@@ -143,6 +151,10 @@ impl Call {
         let agent_rate_hz = transport.agent_rate_hz();
         let mut policy = TurnPolicy::from(&*config);
         policy.judge_pauses &= engines.turn_detector.is_some();
+        let caller_language = config.agent.languages.first().cloned().unwrap_or_default();
+        let rendering = policy.filler_after.map(|_| {
+            fillers::spawn(Arc::clone(&config), &engines, agent_rate_hz, outcomes.clone())
+        });
         Self {
             machine: TurnMachine::new(policy),
             judging: Judging::new(engines.turn_detector.clone(), outcomes.clone()),
@@ -163,6 +175,9 @@ impl Call {
             prepared: None,
             reading_ahead: None,
             caller_segment: 0,
+            fillers: Fillers::default(),
+            rendering,
+            caller_language,
         }
     }
 
@@ -261,6 +276,7 @@ impl Call {
                     self.input(now, judgement);
                 }
             }
+            Outcome::Filler(language, phrase) => self.fillers.add(language, phrase),
         }
     }
 
@@ -343,12 +359,15 @@ impl Call {
         for frame in &played.frames {
             transport.push_audio(frame);
         }
+        for text in played.clauses {
+            self.reporter.tell(CallEvent::Agent { text });
+        }
+        played.captions.into_iter().for_each(|caption| transport.send_caption(caption));
+        if let Some(heard) = played.filler {
+            self.reporter.filler_heard(heard);
+        }
         let Some(reply) = &self.reply else { return };
         let (id, outcome) = (reply.id, reply.outcome);
-        for text in played.clauses {
-            self.reporter.tell(CallEvent::Agent { text: text.clone() });
-            transport.send_caption(agent_caption(id, format!("{text} "), false));
-        }
         if played.audible.is_some() {
             self.caller_segment += 1;
             self.reporter.audible(id, now);
@@ -359,7 +378,6 @@ impl Call {
             self.history.agent_was_heard(&heard);
             self.reporter.finish(id, &heard, false);
             self.read_on();
-            transport.send_caption(agent_caption(id, String::new(), true));
             self.input(now, TurnInput::ReplyEnded { reply: id, outcome });
         }
     }
@@ -412,10 +430,14 @@ impl Call {
                 }
                 TurnOutput::Resume { reply } => self.playout.resume(reply),
                 TurnOutput::Stop { reply, why } => self.stop(transport, now, reply, why),
-                TurnOutput::SayFiller { .. }
-                | TurnOutput::StopFiller { .. }
-                | TurnOutput::StartThinkingSound
-                | TurnOutput::StopThinkingSound => {}
+                TurnOutput::SayFiller { reply } => self.say_filler(reply),
+                TurnOutput::StopFiller { reply } => self.stop_filler(transport, now, reply),
+                TurnOutput::StartThinkingSound => self.playout.start_sound(),
+                TurnOutput::StopThinkingSound => {
+                    if self.playout.stop_sound(now) {
+                        transport.clear_audio();
+                    }
+                }
                 TurnOutput::Unanswered { utterance: _, why } => self.reporter.unanswered(why),
                 TurnOutput::State(state) => transport.set_agent_state(state),
                 TurnOutput::End(reason) => return Some(reason),
@@ -462,6 +484,7 @@ impl Call {
         let transcript = self.transcript_at.take().filter(|_| speech_ended.is_some());
         self.reporter.begin(reply, to, speech_ended, transcript, now);
         self.history.caller_said(to);
+        self.caller_language = language_of(to, &self.config.agent.languages).to_owned();
         speech_ended.map(|_| self.caller_caption(to))
     }
 
@@ -531,8 +554,10 @@ impl Call {
         let Some(reply) = self.reply.take_if(|r| r.id == id) else { return };
         reply.task.abort();
         transport.clear_audio();
-        let heard = self.playout.stop(now, id).unwrap_or_default();
-        transport.send_caption(agent_caption(id, String::new(), true));
+        let stopped = self.playout.stop(now, id);
+        let (heard, caption) = stopped.map(|s| (s.heard, s.caption)).unzip();
+        caption.into_iter().for_each(|caption| transport.send_caption(caption));
+        let heard = heard.unwrap_or_default();
         match why {
             StopReason::CallerWentOn => {
                 self.history.retract_caller(&reply.to);
@@ -545,6 +570,23 @@ impl Call {
                     self.read_on();
                 }
             }
+        }
+    }
+
+    /// Says something short while the answer is not there; nothing, where it is just coming.
+    fn say_filler(&mut self, id: ReplyId) {
+        if let Some(phrase) = self.fillers.next(&self.caller_language)
+            && self.playout.fill(id, phrase)
+        {
+            tracing::debug!(reply = %id, "The answer is late; a filler covers the wait.");
+        }
+    }
+
+    fn stop_filler(&mut self, transport: &mut dyn CallTransport, now: CallTime, id: ReplyId) {
+        if let Some(stopped) = self.playout.stop_filler(now, id) {
+            transport.clear_audio();
+            transport.send_caption(stopped.caption);
+            self.reporter.filler_heard(stopped.heard);
         }
     }
 
@@ -563,6 +605,7 @@ impl Call {
             speaker: Speaker::Caller,
             segment: self.caller_segment,
             text: text.to_owned(),
+            whole: true,
             last: true,
         }
     }
@@ -575,14 +618,10 @@ impl Drop for Call {
         }
         let reply = self.reply.as_ref().map(|reply| &reply.task);
         // A prepared reply ends its task by itself.
-        for task in reply.into_iter().chain(&self.reading_ahead) {
+        for task in reply.into_iter().chain(&self.reading_ahead).chain(&self.rendering) {
             task.abort();
         }
     }
-}
-
-fn agent_caption(reply: ReplyId, text: String, last: bool) -> Caption {
-    Caption { speaker: Speaker::Agent, segment: u64::from(reply.0), text, last }
 }
 
 fn end_reason(reason: &CloseReason) -> EndReason {
