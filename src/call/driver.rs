@@ -3,6 +3,8 @@
 //! The only place of a call that reads a clock, and it is the transport's: it never waits for an
 //! engine, and never sleeps, because the transport yields an event every 20 ms.
 
+mod playing;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +29,8 @@ use crate::engines::{EngineError, Engines};
 use crate::speech::language_of;
 use crate::transport::{CallTransport, Caption, CloseReason, Speaker, TransportEvent};
 use crate::turn::{
-    CallTime, EndReason, Line, ReplyId, ReplyOutcome, StopReason, TranscriptOutcome, TurnInput,
-    TurnMachine, TurnOutput, TurnPolicy, UtteranceId,
+    CallTime, EndReason, Line, ReplyId, ReplyOutcome, TranscriptOutcome, TurnInput, TurnMachine,
+    TurnOutput, TurnPolicy, UtteranceId,
 };
 
 /// What a call needs beside its transport.
@@ -352,36 +354,6 @@ impl Call {
         }
     }
 
-    /// Pushes the audio that is due.
-    fn play(&mut self, transport: &mut dyn CallTransport) {
-        let now = transport.now();
-        let played = self.playout.tick(now);
-        for frame in &played.frames {
-            transport.push_audio(frame);
-        }
-        for text in played.clauses {
-            self.reporter.tell(CallEvent::Agent { text });
-        }
-        played.captions.into_iter().for_each(|caption| transport.send_caption(caption));
-        if let Some(heard) = played.filler {
-            self.reporter.filler_heard(heard);
-        }
-        let Some(reply) = &self.reply else { return };
-        let (id, outcome) = (reply.id, reply.outcome);
-        if played.audible.is_some() {
-            self.caller_segment += 1;
-            self.reporter.audible(id, now);
-            self.input(now, TurnInput::ReplyAudible { reply: id });
-        }
-        if let Some((_, heard)) = played.finished {
-            self.reply = None;
-            self.history.agent_was_heard(&heard);
-            self.reporter.finish(id, &heard, false);
-            self.read_on();
-            self.input(now, TurnInput::ReplyEnded { reply: id, outcome });
-        }
-    }
-
     // ── what is to be done ─────────────────────────────────────────────────────────────────
 
     /// Does what the machine wants; returns why the call ended, when it did.
@@ -542,52 +514,6 @@ impl Call {
             self.engines.clone(),
             self.outcomes.clone(),
         )
-    }
-
-    fn stop(
-        &mut self,
-        transport: &mut dyn CallTransport,
-        now: CallTime,
-        id: ReplyId,
-        why: StopReason,
-    ) {
-        let Some(reply) = self.reply.take_if(|r| r.id == id) else { return };
-        reply.task.abort();
-        transport.clear_audio();
-        let stopped = self.playout.stop(now, id);
-        let (heard, caption) = stopped.map(|s| (s.heard, s.caption)).unzip();
-        caption.into_iter().for_each(|caption| transport.send_caption(caption));
-        let heard = heard.unwrap_or_default();
-        match why {
-            StopReason::CallerWentOn => {
-                self.history.retract_caller(&reply.to);
-                self.reporter.forget(id);
-            }
-            StopReason::Interrupted | StopReason::TimedOut | StopReason::Ending => {
-                self.history.agent_was_heard(&heard);
-                self.reporter.finish(id, &heard, true);
-                if why == StopReason::Interrupted {
-                    self.read_on();
-                }
-            }
-        }
-    }
-
-    /// Says something short while the answer is not there; nothing, where it is just coming.
-    fn say_filler(&mut self, id: ReplyId) {
-        if let Some(phrase) = self.fillers.next(&self.caller_language)
-            && self.playout.fill(id, phrase)
-        {
-            tracing::debug!(reply = %id, "The answer is late; a filler covers the wait.");
-        }
-    }
-
-    fn stop_filler(&mut self, transport: &mut dyn CallTransport, now: CallTime, id: ReplyId) {
-        if let Some(stopped) = self.playout.stop_filler(now, id) {
-            transport.clear_audio();
-            transport.send_caption(stopped.caption);
-            self.reporter.filler_heard(stopped.heard);
-        }
     }
 
     fn words_of(&self, line: Line) -> String {

@@ -208,7 +208,7 @@ impl Reporter {
         let Some(open) = self.open.take_if(|open| open.reply == reply) else { return };
         let timing = open.timing();
         let answers = !open.caller.is_empty();
-        let filler = answers.then(|| std::mem::take(&mut self.filler)).unwrap_or_default();
+        let filler = if answers { std::mem::take(&mut self.filler) } else { String::new() };
         let agent = heard.to_owned();
         let turn = TurnReport { caller: open.caller, agent, filler, interrupted, timing };
         tracing::info!(
