@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::house::{agent_token, enter};
 use super::phone::{Mic, Phone, library};
-use super::programs::bin_dir;
+use super::programs::{Serve, bin_dir, signal};
 
 const LONG: &str = "The harbour opens at seven in the morning and closes when the last boat \
                     has come home in the evening.";
@@ -140,4 +140,28 @@ async fn captions_keep_time_with_the_voice_and_end_where_it_was_cut() {
     let heard = report.turns.iter().find(|turn| turn.interrupted).expect("it was cut");
     assert_eq!(cut, heard.agent, "what is shown is what was heard");
     assert!(LONG.starts_with(&cut) && (3..19).contains(&cut.split(' ').count()), "{cut}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_dies_in_mid_turn_is_covered_while_it_comes_back() {
+    let Some(mut house) = enter().await else { return };
+    let server = house.server().await;
+    let serve = Serve::start(server, &["livekit.agent_name=covered", "agent.filler_ms=400"]).await;
+    let phone = Phone::call_agent(server, "covered", Mic::None, "covered").await;
+    phone.hear_welcome().await;
+    let mark = phone.mark();
+    phone.type_text("What is the capital of France?").await;
+    let typed_ms = phone.now_ms();
+    signal("-KILL", serve.engine("sawt-llm").expect("it runs"));
+    let filler_ms = phone.until_speech(mark, "filler", 10).await - typed_ms;
+    phone.until("answer", 40, |h| h.words(mark.lines, true).contains("Paris")).await;
+    let lines: Vec<_> = {
+        let heard = phone.heard();
+        heard.lines[mark.lines..].iter().map(|line| line.text.clone()).collect()
+    };
+    println!("filler after {filler_ms:.0} ms: {lines:?}");
+    phone.hang_up().await;
+    assert!(filler_ms < 1_500.0, "{filler_ms}");
+    assert_eq!(lines[0], "One moment.");
+    assert_eq!(serve.metric("sawt_fillers_total").await, 1.0);
 }

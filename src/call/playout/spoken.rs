@@ -105,6 +105,9 @@ impl Clause {
 
     /// How many words have begun.
     fn begun(&self, samples: u64, rate_hz: u64) -> usize {
+        if samples >= self.samples && self.whole {
+            return usize::MAX;
+        }
         self.starts(rate_hz).iter().filter(|start| **start < samples).count()
     }
 
