@@ -123,3 +123,40 @@ async fn render(config: &Config, tts: &dyn TextToSpeech, request: Synthesis) -> 
     }
     (!phrase.pcm.is_empty()).then_some(phrase)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phrase(text: &str) -> Phrase {
+        Phrase { text: text.into(), ..Phrase::default() }
+    }
+
+    #[test]
+    fn phrases_take_turns_by_language() {
+        let mut fillers = Fillers::default();
+        for (language, text) in [("en", "One."), ("ar", "لحظة."), ("en", "Two.")] {
+            fillers.add(language.into(), phrase(text));
+        }
+        let said = ["en", "en", "ar", "en", "ar"].map(|language| fillers.next(language));
+        let said = said.map(|phrase| phrase.map(|phrase| phrase.text).unwrap_or_default());
+        assert_eq!(said, ["One.", "Two.", "لحظة.", "One.", "لحظة."]);
+        assert_eq!(fillers.next("fr"), None);
+    }
+
+    #[test]
+    fn only_what_may_be_said_is_made() {
+        let mut config = Config::default();
+        config.agent.languages = vec!["ar".into(), "fr".into()];
+        let texts = |config: &Config| {
+            let made = requests(config, 24_000);
+            made.into_iter().map(|r| format!("{} {}", r.voice, r.text)).collect::<Vec<_>>()
+        };
+        assert_eq!(texts(&config)[0], "espeak-ar لحظة من فضلك.");
+        assert_eq!(texts(&config).len(), 3, "French has none");
+        config.agent.fillers.insert("ar".into(), " | ثوانٍ. |".into());
+        assert_eq!(texts(&config), ["espeak-ar ثوانٍ."]);
+        config.agent.filler_ms = 0;
+        assert!(texts(&config).is_empty());
+    }
+}

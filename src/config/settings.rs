@@ -161,7 +161,7 @@ impl Default for AgentConfig {
             filler_ms: 1_200,
             fillers: [
                 ("en".to_owned(), "One moment. | Let me see. | Just a second.".to_owned()),
-                ("ar".to_owned(), "لحظة من فضلك. | دعني أتحقق. | ثواني فقط.".to_owned()),
+                ("ar".to_owned(), "لحظة من فضلك. | دعني أتحقق. | ثوانٍ فقط.".to_owned()),
             ]
             .into(),
             fillers_in_a_row: false,
