@@ -4,6 +4,7 @@
 //! - `house`: one server and one `sawt serve` that the tests share; calls come one after another.
 //! - `phone`: a caller in a test's hands. `speech`: what it says, and what was said to it.
 //! - `talk`: questions are answered: spoken, typed, interrupted, unasked. `arabic`: in Arabic.
+//! - `waiting`: a late answer is covered; captions keep time with the voice.
 //! - `faults`: an engine or the server dies in mid-call, a caller leaves in mid-reply.
 //! - `official`: LiveKit's own client hears the agent.
 //! - `churn`: many calls one after another leave nothing behind.
@@ -26,4 +27,5 @@ mod calls {
     mod programs;
     mod speech;
     mod talk;
+    mod waiting;
 }

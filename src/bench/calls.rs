@@ -145,7 +145,8 @@ struct Agent {
 }
 
 impl Agent {
-    /// With exactly our configuration, wherever it came from.
+    /// With our configuration, wherever it came from, but for fillers: the first thing that is
+    /// heard after a question has to be the answer.
     async fn start(
         config: &Config,
         livekit: &DevServer,
@@ -154,7 +155,10 @@ impl Agent {
     ) -> anyhow::Result<Self> {
         let log = folder.join("serve.log");
         let settings = folder.join("agent.toml");
-        std::fs::write(&settings, toml::to_string(config)?)?;
+        let mut config = config.clone();
+        config.agent.filler_ms = 0;
+        config.agent.thinking_sound_ms = 0;
+        std::fs::write(&settings, toml::to_string(&config)?)?;
         let mut command = Command::new(program);
         command
             .arg("--config")

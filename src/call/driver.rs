@@ -3,6 +3,8 @@
 //! The only place of a call that reads a clock, and it is the transport's: it never waits for an
 //! engine, and never sleeps, because the transport yields an event every 20 ms.
 
+mod playing;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +13,11 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::fillers::{self, Fillers};
 use super::judging::Judging;
 use super::language::LanguageLock;
 use super::listening::Listening;
-use super::playout::Playout;
+use super::playout::{Phrase, Playout};
 use super::replying::{self, Content, ReplyEvent};
 use super::report::{CallEvent, CallReport, Reporter};
 use super::speculation::{Preparation, PreparedReply, SpeculationGate};
@@ -23,10 +26,11 @@ use crate::config::Config;
 use crate::dialog::History;
 use crate::engines::stt::{Transcript, Utterance};
 use crate::engines::{EngineError, Engines};
+use crate::speech::language_of;
 use crate::transport::{CallTransport, Caption, CloseReason, Speaker, TransportEvent};
 use crate::turn::{
-    CallTime, EndReason, Line, ReplyId, ReplyOutcome, StopReason, TranscriptOutcome, TurnInput,
-    TurnMachine, TurnOutput, TurnPolicy, UtteranceId,
+    CallTime, EndReason, Line, ReplyId, ReplyOutcome, TranscriptOutcome, TurnInput, TurnMachine,
+    TurnOutput, TurnPolicy, UtteranceId,
 };
 
 /// What a call needs beside its transport.
@@ -49,6 +53,8 @@ pub(crate) enum Outcome {
     Transcript(UtteranceId, Result<Transcript, EngineError>),
     Reply(ReplyId, ReplyEvent),
     Judged(CallTime, Result<f32, EngineError>),
+    /// A filler of this language can be said from now on.
+    Filler(String, Phrase),
 }
 
 /// Outcomes that may wait: a reply's audio comes in chunks of 100 ms. Full: the engines wait.
@@ -120,6 +126,10 @@ struct Call {
     reading_ahead: Option<AbortHandle>,
     /// Line on the screen that the caller's words go to.
     caller_segment: u64,
+    fillers: Fillers,
+    rendering: Option<AbortHandle>,
+    /// Language of the words that were answered last.
+    caller_language: String,
 }
 
 struct ActiveReply {
@@ -143,6 +153,10 @@ impl Call {
         let agent_rate_hz = transport.agent_rate_hz();
         let mut policy = TurnPolicy::from(&*config);
         policy.judge_pauses &= engines.turn_detector.is_some();
+        let caller_language = config.agent.languages.first().cloned().unwrap_or_default();
+        let rendering = policy.filler_after.map(|_| {
+            fillers::spawn(Arc::clone(&config), &engines, agent_rate_hz, outcomes.clone())
+        });
         Self {
             machine: TurnMachine::new(policy),
             judging: Judging::new(engines.turn_detector.clone(), outcomes.clone()),
@@ -163,6 +177,9 @@ impl Call {
             prepared: None,
             reading_ahead: None,
             caller_segment: 0,
+            fillers: Fillers::default(),
+            rendering,
+            caller_language,
         }
     }
 
@@ -261,6 +278,7 @@ impl Call {
                     self.input(now, judgement);
                 }
             }
+            Outcome::Filler(language, phrase) => self.fillers.add(language, phrase),
         }
     }
 
@@ -336,34 +354,6 @@ impl Call {
         }
     }
 
-    /// Pushes the audio that is due.
-    fn play(&mut self, transport: &mut dyn CallTransport) {
-        let now = transport.now();
-        let played = self.playout.tick(now);
-        for frame in &played.frames {
-            transport.push_audio(frame);
-        }
-        let Some(reply) = &self.reply else { return };
-        let (id, outcome) = (reply.id, reply.outcome);
-        for text in played.clauses {
-            self.reporter.tell(CallEvent::Agent { text: text.clone() });
-            transport.send_caption(agent_caption(id, format!("{text} "), false));
-        }
-        if played.audible.is_some() {
-            self.caller_segment += 1;
-            self.reporter.audible(id, now);
-            self.input(now, TurnInput::ReplyAudible { reply: id });
-        }
-        if let Some((_, heard)) = played.finished {
-            self.reply = None;
-            self.history.agent_was_heard(&heard);
-            self.reporter.finish(id, &heard, false);
-            self.read_on();
-            transport.send_caption(agent_caption(id, String::new(), true));
-            self.input(now, TurnInput::ReplyEnded { reply: id, outcome });
-        }
-    }
-
     // ── what is to be done ─────────────────────────────────────────────────────────────────
 
     /// Does what the machine wants; returns why the call ended, when it did.
@@ -412,6 +402,14 @@ impl Call {
                 }
                 TurnOutput::Resume { reply } => self.playout.resume(reply),
                 TurnOutput::Stop { reply, why } => self.stop(transport, now, reply, why),
+                TurnOutput::SayFiller { reply } => self.say_filler(reply),
+                TurnOutput::StopFiller { reply } => self.stop_filler(transport, now, reply),
+                TurnOutput::StartThinkingSound => self.playout.start_sound(),
+                TurnOutput::StopThinkingSound => {
+                    if self.playout.stop_sound(now) {
+                        transport.clear_audio();
+                    }
+                }
                 TurnOutput::Unanswered { utterance: _, why } => self.reporter.unanswered(why),
                 TurnOutput::State(state) => transport.set_agent_state(state),
                 TurnOutput::End(reason) => return Some(reason),
@@ -458,6 +456,7 @@ impl Call {
         let transcript = self.transcript_at.take().filter(|_| speech_ended.is_some());
         self.reporter.begin(reply, to, speech_ended, transcript, now);
         self.history.caller_said(to);
+        self.caller_language = language_of(to, &self.config.agent.languages).to_owned();
         speech_ended.map(|_| self.caller_caption(to))
     }
 
@@ -517,33 +516,6 @@ impl Call {
         )
     }
 
-    fn stop(
-        &mut self,
-        transport: &mut dyn CallTransport,
-        now: CallTime,
-        id: ReplyId,
-        why: StopReason,
-    ) {
-        let Some(reply) = self.reply.take_if(|r| r.id == id) else { return };
-        reply.task.abort();
-        transport.clear_audio();
-        let heard = self.playout.stop(now, id).unwrap_or_default();
-        transport.send_caption(agent_caption(id, String::new(), true));
-        match why {
-            StopReason::CallerWentOn => {
-                self.history.retract_caller(&reply.to);
-                self.reporter.forget(id);
-            }
-            StopReason::Interrupted | StopReason::TimedOut | StopReason::Ending => {
-                self.history.agent_was_heard(&heard);
-                self.reporter.finish(id, &heard, true);
-                if why == StopReason::Interrupted {
-                    self.read_on();
-                }
-            }
-        }
-    }
-
     fn words_of(&self, line: Line) -> String {
         let agent = &self.config.agent;
         match line {
@@ -559,6 +531,7 @@ impl Call {
             speaker: Speaker::Caller,
             segment: self.caller_segment,
             text: text.to_owned(),
+            whole: true,
             last: true,
         }
     }
@@ -571,14 +544,10 @@ impl Drop for Call {
         }
         let reply = self.reply.as_ref().map(|reply| &reply.task);
         // A prepared reply ends its task by itself.
-        for task in reply.into_iter().chain(&self.reading_ahead) {
+        for task in reply.into_iter().chain(&self.reading_ahead).chain(&self.rendering) {
             task.abort();
         }
     }
-}
-
-fn agent_caption(reply: ReplyId, text: String, last: bool) -> Caption {
-    Caption { speaker: Speaker::Agent, segment: u64::from(reply.0), text, last }
 }
 
 fn end_reason(reason: &CloseReason) -> EndReason {

@@ -4,6 +4,7 @@
 //! own and report over one bounded channel, so that a slow engine never stops the audio.
 
 mod driver;
+mod fillers;
 mod judging;
 mod language;
 mod listening;
@@ -16,5 +17,6 @@ mod speech_gate;
 mod tests;
 
 pub use driver::{CallSetup, run, run_gated};
+pub use fillers::prepare as prepare_fillers;
 pub use report::{CallEvent, CallReport, TurnReport, TurnTiming};
 pub use speculation::{SpeculationGate, SpeculationReport};

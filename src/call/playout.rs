@@ -1,16 +1,24 @@
 //! The agent's audio on its way to the caller's ear: paced, stopped, and counted to the word.
 //!
 //! Pure: time comes in, frames come out. What was *heard* is what was pushed less what is still
-//! ahead of the ear.
+//! ahead of the ear. Before a reply that is late there may be a filler and a quiet sound
+//! ([`cover`]); neither is ever heard after the reply has begun.
+
+mod cover;
+mod spoken;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::audio::{FRAME_MS, duration_of, samples_in};
+use crate::transport::Caption;
 use crate::turn::{CallTime, ReplyId};
 
-/// Pace of speech where a clause's length is not known yet.
-const WORDS_PER_SECOND: u64 = 2;
+pub(crate) use cover::Phrase;
+use cover::{Filler, ThinkingSound};
+use spoken::Spoken;
 
 /// How far back a reply may go to begin a word again that was cut by a pause.
 const REWIND_MAX: Duration = Duration::from_millis(400);
@@ -24,34 +32,25 @@ pub(crate) struct Playout {
     /// When everything that was pushed will have been heard.
     heard_at: CallTime,
     current: Option<Current>,
+    filler: Option<Filler>,
+    /// Made when it is wanted first.
+    sound: Option<ThinkingSound>,
 }
 
 #[derive(Debug)]
 struct Current {
-    reply: ReplyId,
+    spoken: Spoken,
     queue: VecDeque<i16>,
     /// The last samples pushed: what a pause may have to play again.
     pushed_last: VecDeque<i16>,
     paused: bool,
-    clauses: Vec<Clause>,
     /// Samples pushed, padding included.
     pushed: u64,
     /// Nothing more comes.
     complete: bool,
     audible: bool,
-    captioned: usize,
-}
-
-#[derive(Debug)]
-struct Clause {
-    text: String,
-    /// First sample in the reply.
-    from: u64,
-    samples: u64,
-    /// Start of each word, in samples of the clause; empty when the voice does not tell.
-    words: Vec<(String, u64)>,
-    /// All of its audio has come; before that its length is not known.
-    whole: bool,
+    /// Clauses that have begun to be heard.
+    begun: usize,
 }
 
 /// What a tick brought.
@@ -63,8 +62,19 @@ pub(crate) struct Played {
     pub(crate) audible: Option<ReplyId>,
     /// Clauses that begin to be heard.
     pub(crate) clauses: Vec<String>,
+    /// Words to show, in time with the voice.
+    pub(crate) captions: Vec<Caption>,
+    /// The filler that has been heard to its end: its words.
+    pub(crate) filler: Option<String>,
     /// The reply that has been heard to its end, and its words.
     pub(crate) finished: Option<(ReplyId, String)>,
+}
+
+/// What was heard of something that was stopped, and the end of its caption.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Stopped {
+    pub(crate) heard: String,
+    pub(crate) caption: Caption,
 }
 
 impl Playout {
@@ -75,6 +85,8 @@ impl Playout {
             frame_samples: (rate_hz * FRAME_MS / 1000) as usize,
             heard_at: CallTime::ZERO,
             current: None,
+            filler: None,
+            sound: None,
         }
     }
 
@@ -82,30 +94,29 @@ impl Playout {
     pub(crate) fn begin(&mut self, reply: ReplyId) {
         debug_assert!(self.current.is_none(), "{reply} begins over another reply");
         self.current = Some(Current {
-            reply,
+            spoken: Spoken::new(reply, self.rate_hz),
             queue: VecDeque::new(),
             pushed_last: VecDeque::new(),
             paused: false,
-            clauses: Vec::new(),
             pushed: 0,
             complete: false,
             audible: false,
-            captioned: 0,
+            begun: 0,
         });
     }
 
     /// The audio that follows belongs to `text`. Ignored for a reply that is not playing.
     pub(crate) fn clause(&mut self, reply: ReplyId, text: String) {
-        let Some(current) = self.of(reply) else { return };
-        let from = current.clauses.last().map_or(0, |c| c.from + c.samples);
-        current.clauses.push(Clause { text, from, samples: 0, words: Vec::new(), whole: false });
+        if let Some(current) = self.of(reply) {
+            current.spoken.begin_clause(text);
+        }
     }
 
     /// Audio of the last clause.
     pub(crate) fn audio(&mut self, reply: ReplyId, pcm: &[i16]) {
         let Some(current) = self.of(reply) else { return };
         current.queue.extend(pcm);
-        if let Some(clause) = current.clauses.last_mut() {
+        if let Some(clause) = current.spoken.last() {
             clause.samples += pcm.len() as u64;
         }
     }
@@ -113,7 +124,7 @@ impl Playout {
     /// When words of the last clause start whose audio is still to come.
     pub(crate) fn words_ahead(&mut self, reply: ReplyId, words: Vec<(String, u64)>) {
         let Some(current) = self.of(reply) else { return };
-        if let Some(clause) = current.clauses.last_mut() {
+        if let Some(clause) = current.spoken.last() {
             clause.words = words;
         }
     }
@@ -121,7 +132,7 @@ impl Playout {
     /// When the words of the last clause start; all of its audio has come.
     pub(crate) fn words(&mut self, reply: ReplyId, words: Vec<(String, u64)>) {
         let Some(current) = self.of(reply) else { return };
-        if let Some(clause) = current.clauses.last_mut() {
+        if let Some(clause) = current.spoken.last() {
             clause.words = words;
             clause.whole = true;
         }
@@ -134,48 +145,116 @@ impl Playout {
         }
     }
 
+    /// Says `phrase` before the reply, unless audio of that is there already. Returns whether.
+    pub(crate) fn fill(&mut self, reply: ReplyId, phrase: Phrase) -> bool {
+        let late = self.current.as_ref().is_none_or(|c| !c.audible && c.queue.is_empty());
+        if late {
+            self.filler = Some(Filler::new(reply, phrase, self.rate_hz));
+        }
+        late
+    }
+
+    /// Stops the filler at `now`; the transport has to drop what it holds. `None`: it is over, or
+    /// the reply is heard already.
+    pub(crate) fn stop_filler(&mut self, now: CallTime, reply: ReplyId) -> Option<Stopped> {
+        if self.current.as_ref().is_some_and(|current| current.audible) {
+            return None;
+        }
+        let mut filler = self.filler.take_if(|filler| filler.spoken.reply == reply)?;
+        let heard = filler.heard(samples_in(self.heard_at.since(now), self.rate_hz));
+        self.heard_at = self.heard_at.min(now);
+        let heard = filler.spoken.heard(heard);
+        Some(Stopped { caption: filler.spoken.end(&heard), heard })
+    }
+
+    /// Lets the quiet sound be heard while nothing else is.
+    pub(crate) fn start_sound(&mut self) {
+        let rate_hz = self.rate_hz;
+        self.sound.get_or_insert_with(|| ThinkingSound::new(rate_hz)).wanted = true;
+    }
+
+    /// Ends it: under a voice it fades, else it is cut, and the transport has to drop what it
+    /// holds. Returns whether.
+    pub(crate) fn stop_sound(&mut self, now: CallTime) -> bool {
+        let voice = self.filler.is_some() || self.current.as_ref().is_some_and(|c| c.audible);
+        let Some(sound) = self.sound.as_mut().filter(|sound| !sound.is_silent()) else {
+            return false;
+        };
+        if voice {
+            sound.wanted = false;
+        } else {
+            sound.cut();
+            self.heard_at = self.heard_at.min(now);
+        }
+        !voice
+    }
+
     /// Lets time pass: what is to be pushed now, and what became of the reply.
     pub(crate) fn tick(&mut self, now: CallTime) -> Played {
         let mut played = Played::default();
-        let Some(current) = &mut self.current else { return played };
         if self.heard_at < now {
             self.heard_at = now; // nothing was ahead of the ear: silence since then
         }
-        if current.paused {
+        if self.current.as_ref().is_some_and(|current| current.paused) {
             return played;
         }
-        let keep = samples_in(self.lead + REWIND_MAX, self.rate_hz) as usize + self.frame_samples;
         while self.heard_at < now + self.lead.max(Duration::from_millis(1)) {
-            let Some(frame) = current.next_frame(self.frame_samples) else { break };
-            if !current.audible {
-                current.audible = true;
-                played.audible = Some(current.reply);
-            }
-            current.pushed += frame.len() as u64;
-            current.pushed_last.extend(&frame);
-            let old = current.pushed_last.len().saturating_sub(keep);
-            current.pushed_last.drain(..old);
+            let Some(frame) = self.next_frame(&mut played) else { break };
             self.heard_at = self.heard_at + duration_of(frame.len() as u64, self.rate_hz);
             played.frames.push(frame);
-            let begun = current.clauses.iter().take_while(|c| c.from < current.pushed).count();
-            for clause in current.clauses.get(current.captioned..begun).unwrap_or_default() {
-                played.clauses.push(clause.text.clone());
-            }
-            current.captioned = begun.max(current.captioned);
         }
-        if current.complete && current.queue.is_empty() && self.heard_at <= now {
-            let heard = current.heard(u64::MAX, self.rate_hz);
-            played.finished = Some((current.reply, heard));
+        let unheard = samples_in(self.heard_at.since(now), self.rate_hz);
+        if let Some(filler) = &mut self.filler {
+            played.captions.extend(filler.spoken.show(filler.heard(unheard)));
+            if filler.is_over(unheard) {
+                let heard = filler.spoken.heard(u64::MAX);
+                played.captions.push(filler.spoken.end(&heard));
+                played.filler = Some(heard);
+                self.filler = None;
+            }
+        }
+        let Some(current) = &mut self.current else { return played };
+        let spoken = &mut current.spoken;
+        played.captions.extend(spoken.show(current.pushed.saturating_sub(unheard)));
+        // A reply without a sound does not wait for what covers it.
+        let all_heard = current.pushed == 0 || self.heard_at <= now;
+        if current.complete && current.queue.is_empty() && all_heard {
+            let heard = spoken.heard(u64::MAX);
+            played.captions.push(spoken.end(&heard));
+            played.finished = Some((spoken.reply, heard));
             self.current = None;
         }
         played
+    }
+
+    /// The next thing to be heard: a filler to its end, then the reply, else the quiet sound.
+    fn next_frame(&mut self, played: &mut Played) -> Option<Vec<i16>> {
+        let samples = self.frame_samples;
+        let keep = samples_in(self.lead + REWIND_MAX, self.rate_hz) as usize + samples;
+        let mut voice = self.filler.as_mut().and_then(|filler| filler.next_frame(samples, played));
+        let filled = voice.is_some();
+        if !filled {
+            voice = self.current.as_mut().and_then(|current| current.push(samples, keep, played));
+        }
+        let spoken = voice.is_some();
+        let sound = self.sound.as_mut().filter(|sound| !sound.is_silent());
+        let silence = sound.is_some().then(|| vec![0; samples]);
+        let mut frame = voice.or(silence)?;
+        if let Some(sound) = sound {
+            sound.mix(&mut frame, spoken);
+        }
+        if let Some(filler) = self.filler.as_mut().filter(|_| !filled) {
+            filler.behind += samples as u64;
+        }
+        Some(frame)
     }
 
     /// Falls silent at `now`, and takes back what was pushed and not heard: the transport drops it.
     pub(crate) fn pause(&mut self, now: CallTime, reply: ReplyId) {
         let unheard = samples_in(self.heard_at.since(now), self.rate_hz);
         let rewind_max = samples_in(REWIND_MAX, self.rate_hz);
-        let Some(current) = self.current.as_mut().filter(|c| c.reply == reply && !c.paused) else {
+        let Some(current) = self.current.as_mut().filter(|c| c.spoken.reply == reply && !c.paused)
+        else {
             return;
         };
         current.paused = true;
@@ -191,29 +270,43 @@ impl Playout {
         }
     }
 
-    /// Stops `reply` at `now`: returns the words that were heard, `None` if it is not playing.
-    pub(crate) fn stop(&mut self, now: CallTime, reply: ReplyId) -> Option<String> {
-        self.current.take_if(|c| c.reply == reply).map(|current| {
+    /// Stops `reply` at `now`: returns what was heard, `None` if it is not playing.
+    pub(crate) fn stop(&mut self, now: CallTime, reply: ReplyId) -> Option<Stopped> {
+        self.current.take_if(|c| c.spoken.reply == reply).map(|mut current| {
             let unheard = samples_in(self.heard_at.since(now), self.rate_hz);
             self.heard_at = now;
-            current.heard(current.pushed.saturating_sub(unheard), self.rate_hz)
+            let heard = current.spoken.heard(current.pushed.saturating_sub(unheard));
+            Stopped { caption: current.spoken.end(&heard), heard }
         })
     }
 
     fn of(&mut self, reply: ReplyId) -> Option<&mut Current> {
-        self.current.as_mut().filter(|c| c.reply == reply)
+        self.current.as_mut().filter(|c| c.spoken.reply == reply)
     }
 }
 
 impl Current {
-    /// A whole frame; the very last one is filled up with silence.
-    fn next_frame(&mut self, samples: usize) -> Option<Vec<i16>> {
+    /// A whole frame; the very last one is filled up with silence. Keeps the last `keep` samples.
+    fn push(&mut self, samples: usize, keep: usize, played: &mut Played) -> Option<Vec<i16>> {
         let enough = self.queue.len() >= samples || (self.complete && !self.queue.is_empty());
-        enough.then(|| {
-            let mut frame: Vec<i16> = self.queue.drain(..samples.min(self.queue.len())).collect();
-            frame.resize(samples, 0);
-            frame
-        })
+        if !enough {
+            return None;
+        }
+        let mut frame: Vec<i16> = self.queue.drain(..samples.min(self.queue.len())).collect();
+        frame.resize(samples, 0);
+        if !std::mem::replace(&mut self.audible, true) {
+            played.audible = Some(self.spoken.reply);
+        }
+        self.pushed += samples as u64;
+        self.pushed_last.extend(&frame);
+        let old = self.pushed_last.len().saturating_sub(keep);
+        self.pushed_last.drain(..old);
+        let clauses = self.spoken.clauses();
+        let begun = clauses.iter().take_while(|clause| clause.from < self.pushed).count();
+        let new = clauses.get(self.begun..begun).unwrap_or_default();
+        played.clauses.extend(new.iter().map(|clause| clause.text.clone()));
+        self.begun = begun.max(self.begun);
+        Some(frame)
     }
 
     /// Puts the last `samples` pushed back at the head of the queue.
@@ -228,248 +321,10 @@ impl Current {
     /// How much of a word that is not over was heard, in samples; 0 where its start is not known
     /// or too far back. Half a word is no start to go on from.
     fn cut_of_word(&self, samples_max: u64) -> u64 {
-        let Some(clause) = self.clauses.iter().rfind(|c| c.from < self.pushed) else { return 0 };
+        let Some(clause) = self.spoken.at(self.pushed) else { return 0 };
         let heard = self.pushed - clause.from;
         let mut starts = clause.words.iter().map(|(_, start)| *start);
         let Some(start) = starts.rfind(|start| *start <= heard) else { return 0 };
         Some(heard - start).filter(|cut| *cut <= samples_max && heard < clause.samples).unwrap_or(0)
-    }
-
-    /// The words within the first `samples`.
-    fn heard(&self, samples: u64, rate_hz: u32) -> String {
-        let rate_hz = u64::from(rate_hz.max(1));
-        let heard: Vec<String> = self
-            .clauses
-            .iter()
-            .take_while(|clause| clause.from < samples)
-            .map(|clause| clause.heard((samples - clause.from).min(clause.samples), rate_hz))
-            .filter(|text| !text.is_empty())
-            .collect();
-        heard.join(" ")
-    }
-}
-
-impl Clause {
-    fn heard(&self, samples: u64, rate_hz: u64) -> String {
-        if self.samples == 0 {
-            return String::new(); // a voice that said nothing was not heard to say it
-        }
-        if samples >= self.samples && self.whole {
-            return self.text.clone();
-        }
-        let words: Vec<&str> = self.text.split_whitespace().collect();
-        // A word counts when the next one has begun.
-        let begun = || self.words.iter().skip(1).filter(|(_, start)| *start <= samples).count();
-        if !self.whole {
-            // Words come before their audio: the known ones are the first of the text.
-            if (1..=words.len()).contains(&self.words.len()) {
-                return words[..begun()].join(" ");
-            }
-            // Its length is not known: people say about that many words in that time.
-            let count = (samples * WORDS_PER_SECOND / rate_hz) as usize;
-            return words[..count.min(words.len())].join(" ");
-        }
-        let count = if self.words.len() == words.len() {
-            begun()
-        } else {
-            (words.len() as u64 * samples / self.samples.max(1)) as usize
-        };
-        words[..count.min(words.len())].join(" ")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const R1: ReplyId = ReplyId(1);
-
-    fn at(ms: u64) -> CallTime {
-        CallTime::from_millis(ms)
-    }
-
-    /// A playout at 1 kHz: a sample is a millisecond, a frame 20 samples.
-    fn playout(clauses: &[(&str, usize)]) -> Playout {
-        let mut playout = Playout::new(1_000, 60);
-        playout.begin(R1);
-        for (text, samples) in clauses {
-            playout.clause(R1, (*text).to_owned());
-            playout.audio(R1, &vec![1; *samples]);
-            playout.words(R1, Vec::new());
-        }
-        playout
-    }
-
-    #[test]
-    fn audio_is_pushed_no_further_ahead_than_the_lead() {
-        let mut playout = playout(&[("one two three", 1_000)]);
-        let first = playout.tick(at(100));
-        assert_eq!(first.audible, Some(R1));
-        assert_eq!(first.clauses, ["one two three"]);
-        assert_eq!(first.frames.len(), 3);
-        assert_eq!(playout.tick(at(110)).frames.len(), 1);
-        assert_eq!(playout.tick(at(110)).frames.len(), 0);
-        assert_eq!(playout.tick(at(200)).frames.len(), 3, "after a gap the lead is full again");
-    }
-
-    #[test]
-    fn a_reply_is_finished_when_its_last_sample_was_heard() {
-        let mut playout = playout(&[("hello", 50)]);
-        playout.complete(R1);
-        let frames: usize = playout.tick(at(0)).frames.iter().map(Vec::len).sum();
-        assert_eq!(frames, 60, "filled up to whole frames");
-        assert_eq!(playout.tick(at(40)).finished, None);
-        assert_eq!(playout.tick(at(60)).finished, Some((R1, "hello".into())));
-        assert_eq!(playout.stop(at(60), R1), None);
-    }
-
-    #[test]
-    fn words_told_ahead_count_before_the_clause_is_whole() {
-        let stopped_at = |ms: u64| {
-            let mut playout = Playout::new(1_000, 60);
-            playout.begin(R1);
-            playout.clause(R1, "one two three".to_owned());
-            let marks = [("one", 0), ("two", 100), ("three", 900)];
-            let marks = marks.map(|(word, at)| (word.to_owned(), at)).to_vec();
-            playout.words_ahead(R1, marks);
-            playout.audio(R1, &vec![1; 600]);
-            for now in (0..ms).step_by(10) {
-                playout.tick(at(now));
-            }
-            playout.stop(at(ms), R1).unwrap()
-        };
-        assert_eq!(stopped_at(50), "");
-        assert_eq!(stopped_at(150), "one");
-        assert_eq!(stopped_at(590), "one", "its second word goes on in audio that never came");
-    }
-
-    #[test]
-    fn what_was_heard_before_a_stop_is_known_to_the_word() {
-        let mut by_length = playout(&[("one two", 100), ("three four five six", 400)]);
-        for ms in (0..300).step_by(10) {
-            by_length.tick(at(ms));
-        }
-        assert_eq!(by_length.stop(at(300), R1), Some("one two three four".into()));
-
-        let mut by_marks = playout(&[("one two three", 1_000)]);
-        let marks = [("one", 0), ("two", 700), ("three", 900)];
-        by_marks.words(R1, marks.map(|(w, s)| (w.to_owned(), s)).to_vec());
-        for ms in (0..=800).step_by(10) {
-            by_marks.tick(at(ms));
-        }
-        assert_eq!(by_marks.stop(at(800), R1), Some("one".into()));
-    }
-
-    #[test]
-    fn a_clause_without_audio_was_not_heard() {
-        let mut playout = playout(&[("one two", 100), ("three", 0), ("four", 0)]);
-        playout.complete(R1);
-        let finished = (0..200).step_by(10).find_map(|ms| playout.tick(at(ms)).finished);
-        assert_eq!(finished, Some((R1, "one two".into())));
-    }
-
-    #[test]
-    fn a_reply_stopped_before_it_began_was_not_heard() {
-        let mut playout = playout(&[]);
-        assert_eq!(playout.stop(at(10), R1), Some(String::new()));
-        assert_eq!(playout.stop(at(10), R1), None);
-    }
-
-    #[test]
-    fn audio_for_a_stopped_reply_is_dropped() {
-        let mut playout = playout(&[("one", 100)]);
-        playout.stop(at(10), R1);
-        playout.audio(R1, &[1; 100]);
-        assert_eq!(playout.tick(at(20)), Played::default());
-    }
-
-    /// Counts up from 1, so that every sample is known by its value.
-    fn counting(samples: i16) -> Playout {
-        let mut playout = Playout::new(1_000, 60);
-        playout.begin(R1);
-        playout.clause(R1, "one two three".to_owned());
-        playout.audio(R1, &(1..=samples).collect::<Vec<_>>());
-        playout
-    }
-
-    #[test]
-    fn what_a_pause_took_back_is_played_again_and_nothing_twice() {
-        let mut playout = counting(400);
-        let mut heard = Vec::new();
-        for ms in (0..100).step_by(20) {
-            heard.extend(playout.tick(at(ms)).frames.concat());
-        }
-        // Of 140 ms pushed, 100 were heard when the transport drops the rest.
-        assert_eq!(heard.len(), 140);
-        playout.pause(at(100), R1);
-        heard.truncate(100);
-        for ms in (100..400).step_by(20) {
-            assert_eq!(playout.tick(at(ms)), Played::default(), "silent while paused");
-        }
-        playout.resume(R1);
-        playout.complete(R1);
-        for ms in (400..900).step_by(20) {
-            heard.extend(playout.tick(at(ms)).frames.concat());
-        }
-        assert_eq!(heard, (1..=400).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_word_cut_by_a_pause_begins_again() {
-        let mut playout = counting(600);
-        let marks = [("one", 0), ("two", 80), ("three", 300)];
-        playout.words(R1, marks.map(|(w, s)| (w.to_owned(), s)).to_vec());
-        for ms in (0..=100).step_by(20) {
-            playout.tick(at(ms));
-        }
-        playout.pause(at(120), R1);
-        playout.pause(at(140), R1); // again: nothing more is taken back
-        playout.resume(R1);
-        assert_eq!(playout.tick(at(200)).frames.concat()[0], 81, "where the second word starts");
-    }
-
-    #[test]
-    fn a_reply_stopped_in_its_pause_was_heard_up_to_it() {
-        let mut playout = counting(600);
-        let marks = [("one", 0), ("two", 80), ("three", 300)];
-        playout.words(R1, marks.map(|(w, s)| (w.to_owned(), s)).to_vec());
-        for ms in (0..=100).step_by(20) {
-            playout.tick(at(ms));
-        }
-        playout.pause(at(100), R1);
-        assert_eq!(playout.stop(at(900), R1), Some("one".into()));
-    }
-
-    #[test]
-    fn a_slow_voice_leaves_a_gap_and_goes_on() {
-        let mut playout = playout(&[("one", 40)]);
-        assert_eq!(playout.tick(at(0)).frames.len(), 2);
-        assert_eq!(playout.tick(at(200)).frames.len(), 0);
-        playout.audio(R1, &[1; 40]);
-        playout.complete(R1);
-        assert_eq!(playout.tick(at(220)).frames.len(), 2);
-        assert_eq!(playout.tick(at(260)).finished.map(|f| f.0), Some(R1));
-    }
-
-    #[test]
-    fn a_clause_that_was_never_made_was_not_heard() {
-        let mut playout = playout(&[("one", 20)]);
-        playout.clause(R1, "two three four".into());
-        playout.complete(R1);
-        playout.tick(at(0));
-        assert_eq!(playout.tick(at(20)).finished, Some((R1, "one".into())));
-    }
-
-    #[test]
-    fn of_a_clause_that_broke_off_only_what_fits_was_heard() {
-        let mut playout = playout(&[]);
-        playout.clause(R1, "one two three four five six".into());
-        playout.audio(R1, &[1; 1_000]);
-        playout.complete(R1);
-        let mut heard = None;
-        for ms in (0..=1_100).step_by(20) {
-            heard = heard.or(playout.tick(at(ms)).finished);
-        }
-        assert_eq!(heard, Some((R1, "one two".into())));
     }
 }

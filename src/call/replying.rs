@@ -82,7 +82,9 @@ impl ReplyTask {
     async fn run(self, content: Content) {
         // Full: the model waits for the voice.
         let (clauses, to_speak) = mpsc::channel(CLAUSES_AHEAD);
-        let (written, spoken) = tokio::join!(self.write(content, clauses), self.speak(to_speak));
+        let fixed = matches!(content, Content::Line(_));
+        let speaking = self.speak(to_speak, fixed);
+        let (written, spoken) = tokio::join!(self.write(content, clauses), speaking);
         let event = match written.and(spoken) {
             Ok(()) => ReplyEvent::Done,
             Err(error) => ReplyEvent::Failed(error),
@@ -152,7 +154,11 @@ impl ReplyTask {
     }
 
     /// Speaks what comes, in order.
-    async fn speak(&self, mut clauses: mpsc::Receiver<String>) -> Result<(), EngineError> {
+    async fn speak(
+        &self,
+        mut clauses: mpsc::Receiver<String>,
+        fixed: bool,
+    ) -> Result<(), EngineError> {
         let mut said_anything = false;
         while let Some(clause) = clauses.recv().await {
             let text = speakable(&clause);
@@ -164,7 +170,7 @@ impl ReplyTask {
             }
             said_anything = true;
             self.preparation.count_clause();
-            self.speak_clause(text).await?;
+            self.speak_clause(text, fixed).await?;
             if !self.preparation.is_committed() {
                 self.report(ReplyEvent::Waits).await;
             }
@@ -178,18 +184,21 @@ impl ReplyTask {
         }
     }
 
-    async fn speak_clause(&self, text: String) -> Result<(), EngineError> {
+    async fn speak_clause(&self, text: String, fixed: bool) -> Result<(), EngineError> {
         self.report(ReplyEvent::Clause(text.clone())).await;
         let tts = &self.config.tts;
         let language = language_of(&text, &self.config.agent.languages).to_owned();
         let voice = self.config.voice_for(&language).to_owned();
-        let mut audio = self.engines.tts.synthesize(Synthesis {
+        let request = Synthesis {
             text,
             voice,
             language,
             speed: tts.speed,
             sample_rate_hz: self.agent_rate_hz,
-        });
+        };
+        let voice = &self.engines.tts;
+        let mut audio =
+            if fixed { voice.synthesize_line(request) } else { voice.synthesize(request) };
         let patience = Duration::from_millis(u64::from(tts.timeout_ms));
         loop {
             let next = timeout(patience, audio.next()).await;

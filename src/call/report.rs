@@ -16,6 +16,9 @@ pub struct TurnReport {
     pub caller: String,
     /// The agent's words that were heard.
     pub agent: String,
+    /// What was said while the answer was late, as far as it was heard; no part of the answer.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub filler: String,
     /// The reply was stopped before its end.
     pub interrupted: bool,
     /// Times in milliseconds, by the field's names.
@@ -99,6 +102,8 @@ pub(crate) struct Reporter {
     observer: Option<mpsc::Sender<CallEvent>>,
     turns: Vec<TurnReport>,
     open: Option<OpenTurn>,
+    /// Heard before the answer that comes next.
+    filler: String,
     speculation: SpeculationReport,
 }
 
@@ -123,7 +128,14 @@ struct Marks {
 impl Reporter {
     pub(crate) fn new(call_id: String, observer: Option<mpsc::Sender<CallEvent>>) -> Self {
         let speculation = SpeculationReport::default();
-        Self { call_id, observer, turns: Vec::new(), open: None, speculation }
+        Self {
+            call_id,
+            observer,
+            turns: Vec::new(),
+            open: None,
+            filler: String::new(),
+            speculation,
+        }
     }
 
     pub(crate) fn speculation(&mut self) -> &mut SpeculationReport {
@@ -195,12 +207,15 @@ impl Reporter {
     pub(crate) fn finish(&mut self, reply: ReplyId, heard: &str, interrupted: bool) {
         let Some(open) = self.open.take_if(|open| open.reply == reply) else { return };
         let timing = open.timing();
-        let turn = TurnReport { caller: open.caller, agent: heard.to_owned(), interrupted, timing };
+        let answers = !open.caller.is_empty();
+        let filler = if answers { std::mem::take(&mut self.filler) } else { String::new() };
+        let agent = heard.to_owned();
+        let turn = TurnReport { caller: open.caller, agent, filler, interrupted, timing };
         tracing::info!(
             call_id = %self.call_id,
             %reply,
             interrupted,
-            answers_caller = !turn.caller.is_empty(),
+            answers_caller = answers,
             end_of_turn_delay_ms = timing.end_of_turn_delay,
             transcription_delay_ms = timing.transcription_delay,
             llm_ttft_ms = timing.llm_ttft,
@@ -214,6 +229,14 @@ impl Reporter {
         self.tell(CallEvent::Turn(turn.clone()));
         if self.turns.len() < TURNS_MAX {
             self.turns.push(turn);
+        }
+    }
+
+    /// A filler was heard as far as `words`.
+    pub(crate) fn filler_heard(&mut self, words: String) {
+        if !words.is_empty() {
+            metrics::filler();
+            self.filler = words;
         }
     }
 

@@ -21,6 +21,7 @@ use crate::turn::EndReason;
 mod hostile;
 mod interruption;
 mod simulation;
+mod waiting;
 
 /// Loud is speech: enough for callers made of tones.
 struct Loudness;

@@ -125,6 +125,17 @@ pub struct AgentConfig {
     pub goodbye: String,
     /// Spoken when a turn could not be answered.
     pub apology: String,
+    /// Milliseconds of silence in the agent's turn after which it says one of `fillers`, so that a
+    /// late answer is not taken for a lost call; 0: never.
+    pub filler_ms: u32,
+    /// What it says then, by language, with | between; made when Sawt starts. Languages without any
+    /// stay silent.
+    pub fillers: BTreeMap<String, String>,
+    /// Say one in each turn that is late, and not only where the turn before had none.
+    pub fillers_in_a_row: bool,
+    /// Milliseconds of silence in the agent's turn after which a quiet ticking is heard until the
+    /// answer comes; 0: never.
+    pub thinking_sound_ms: u32,
     /// Longest call in seconds.
     pub call_max_s: u32,
     /// Seconds to wait for a caller after joining a room.
@@ -147,6 +158,14 @@ impl Default for AgentConfig {
             silence_prompt_s: 10,
             goodbye: "Goodbye.".into(),
             apology: "Sorry, something went wrong on my side. Could you say that again?".into(),
+            filler_ms: 1_200,
+            fillers: [
+                ("en".to_owned(), "One moment. | Let me see. | Just a second.".to_owned()),
+                ("ar".to_owned(), "لحظة من فضلك. | دعني أتحقق. | ثوانٍ فقط.".to_owned()),
+            ]
+            .into(),
+            fillers_in_a_row: false,
+            thinking_sound_ms: 0,
             call_max_s: 3600,
             caller_wait_s: 60,
         }

@@ -245,6 +245,17 @@ fn all_problems_are_told_at_once() {
 }
 
 #[test]
+fn a_filler_that_would_hold_up_the_answer_is_refused() {
+    refused(
+        format!("[agent]\nfiller_ms = 70_000\nfillers = {{ en = 'Hm. | {}' }}", "word ".repeat(20)),
+        expect![[r#"
+            the configuration has 2 problems
+              - sawt.toml:2: agent.filler_ms: 70000 is out of range; it must be from 0 to 60000
+              - sawt.toml:3: agent.fillers: the answer waits for a filler's end: give at most 20 for en, of at most 60 characters each"#]],
+    );
+}
+
+#[test]
 fn broken_files_are_refused() {
     refused("[vad\nthreshold = 1\n", expect!["sawt.toml:1: unclosed table, expected `]`"]);
     refused(b"[vad]\n# \xff\n", expect!["sawt.toml:2: not valid UTF-8; save the file as UTF-8"]);

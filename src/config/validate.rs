@@ -12,6 +12,12 @@ pub(super) const SECRET_CHARS_MIN: usize = 32;
 /// Most words of one list.
 const WORDS_MAX: usize = 1_000;
 
+/// Most fillers of a language, for each call holds their audio.
+const FILLERS_MAX: usize = 20;
+
+/// Longest filler: the answer waits for its end.
+const FILLER_CHARS_MAX: usize = 60;
+
 struct Checker<'a> {
     loaded: &'a Loaded,
     errors: ConfigError,
@@ -75,6 +81,20 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
         );
     }
     c.within("agent.silence_prompt_s", agent.silence_prompt_s, 1, 600);
+    c.within("agent.filler_ms", agent.filler_ms, 0, 60_000);
+    c.within("agent.thinking_sound_ms", agent.thinking_sound_ms, 0, 60_000);
+    for (language, list) in &agent.fillers {
+        let fits = list.split('|').count() <= FILLERS_MAX
+            && list.split('|').all(|phrase| phrase.trim().chars().count() <= FILLER_CHARS_MAX);
+        let (origin, key) = (loaded.origin(&format!("agent.fillers.{language}")), "agent.fillers");
+        if !fits {
+            let message = format!(
+                "the answer waits for a filler's end: give at most {FILLERS_MAX} for {language}, \
+                 of at most {FILLER_CHARS_MAX} characters each"
+            );
+            c.errors.push(Problem::BadValue { origin, key, message });
+        }
+    }
     c.within("agent.call_max_s", agent.call_max_s, 5, 24 * 3600);
     c.within("agent.caller_wait_s", agent.caller_wait_s, 1, 3600);
 

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::llm::LocalLlm;
 use super::stt::LocalStt;
-use super::tts::LocalTts;
+use super::tts::{KeptLines, LocalTts};
 use super::turn_detector::{DetectorError, SmartTurn, TurnDetector};
 use super::vad::energy::EnergyVad;
 use super::vad::silero::{SileroModel, SileroVad, VadError};
@@ -104,7 +104,7 @@ impl RunningEngines {
         Ok(Some(Engines {
             stt: Arc::new(stt),
             llm: Arc::new(llm),
-            tts: Arc::new(tts),
+            tts: Arc::new(KeptLines::new(tts)),
             vad,
             vad_fallback,
             turn_detector: turn_detector(config),

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::call::SpeculationGate;
+use crate::call::{SpeculationGate, prepare_fillers};
 use crate::config::Config;
 use crate::engines::{EngineError, RunningEngines, StartError};
 use crate::http::{self, HttpOptions, HttpState};
@@ -108,6 +108,8 @@ impl Service {
         let (jobs_in, jobs) = worker::job_channel(config.livekit.calls_max);
         let gate = SpeculationGate::default();
         tokio::spawn(shed_speculation(worker_status.clone(), gate.clone(), speculating(&config)));
+        let (fillers_of, fillers_by) = (Arc::clone(&config), call_engines.clone());
+        tokio::spawn(async move { prepare_fillers(&fillers_of, &fillers_by).await });
         let calls = calls::serve(jobs, Arc::clone(&config), call_engines, library, gate);
         let calls = tokio::spawn(calls);
         if let Some(ready) = ready {

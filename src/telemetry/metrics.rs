@@ -31,6 +31,8 @@ pub const SPECULATIONS: &str = "sawt_speculation_replies_total";
 pub const SPECULATION_TOKENS: &str = "sawt_speculation_tokens_discarded_total";
 /// Counter: clauses of discarded replies that had been given to the voice.
 pub const SPECULATION_CLAUSES: &str = "sawt_speculation_clauses_discarded_total";
+/// Counter: fillers that were heard because an answer was late.
+pub const FILLERS: &str = "sawt_fillers_total";
 /// Counter: starts of an engine process after its first, by `engine`.
 pub const ENGINE_RESTARTS: &str = "sawt_engine_restarts_total";
 /// Gauge: 1 while an engine answers its probe, by `engine`.
@@ -115,6 +117,7 @@ fn describe() {
     describe_counter!(SPECULATIONS, "Replies prepared before the end of their turn, by outcome");
     describe_counter!(SPECULATION_TOKENS, "Tokens of discarded replies");
     describe_counter!(SPECULATION_CLAUSES, "Clauses of discarded replies given to the voice");
+    describe_counter!(FILLERS, "Fillers that were heard because an answer was late");
     describe_counter!(ENGINE_RESTARTS, "Starts of an engine process after its first");
     describe_gauge!(ENGINE_READY, "1 while an engine answers its probe");
     describe_counter!(HTTP_ANSWERS, "HTTP answers, by route and status");
@@ -156,6 +159,11 @@ pub fn speculation(outcome: &'static str) {
 pub fn speculation_discarded(tokens: u64, clauses: u64) {
     counter!(SPECULATION_TOKENS).increment(tokens);
     counter!(SPECULATION_CLAUSES).increment(clauses);
+}
+
+/// A filler was heard.
+pub fn filler() {
+    counter!(FILLERS).increment(1);
 }
 
 /// An engine process was started again.

@@ -96,15 +96,17 @@ pub enum CloseReason {
     InputEnded,
 }
 
-/// One caption. Interim captions replace each other by `segment`; a final one sticks.
+/// One caption. What belongs to a `segment` is one line; its last caption sticks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caption {
     /// Who said it.
     pub speaker: Speaker,
     /// Which line on the screen.
     pub segment: u64,
-    /// Caller: the whole text so far. Agent: the text to add.
+    /// The whole line, or words to add.
     pub text: String,
+    /// It is the whole line. The agent's is sent whole only to take back a word that was cut.
+    pub whole: bool,
     /// Nothing more comes for this segment.
     pub last: bool,
 }

@@ -185,6 +185,21 @@ pub enum TurnOutput {
         /// why
         why: StopReason,
     },
+    /// The answer is late: say something short meanwhile. The answer is heard after it and never
+    /// before its end; nothing waits for it, and it is not answered.
+    SayFiller {
+        /// its name, for it is a thing of its own that the agent says
+        reply: ReplyId,
+    },
+    /// Stop this filler at once, if it is still heard. Not answered.
+    StopFiller {
+        /// which
+        reply: ReplyId,
+    },
+    /// The caller waits for long: let them hear that somebody is there.
+    StartThinkingSound,
+    /// End that sound at once.
+    StopThinkingSound,
     /// Words of the caller that get no reply, and why.
     Unanswered {
         /// which request, where there was one

@@ -1,10 +1,12 @@
 //! The turn machine: its state, and the few timers between the two sides. What the caller does is
-//! in [`caller`], what the agent does in [`agent`], and both at once in [`interruption`].
+//! in [`caller`], what the agent does in [`agent`], both at once in [`interruption`], and what covers a silence between them
+//! in [`waiting`].
 
 mod agent;
 mod caller;
 mod interruption;
 mod pause;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -46,6 +48,8 @@ pub struct TurnMachine {
     probe: Option<UtteranceId>,
     /// What was murmured over the reply.
     murmur: Option<Murmur>,
+    /// What is heard while the caller waits.
+    cover: waiting::Cover,
     /// Words that were said to a reply which was stopped before it was heard.
     carried: Vec<String>,
     /// Where the turn that was answered last had paused.
@@ -168,6 +172,7 @@ impl TurnMachine {
             speculation_allowed: true,
             probe: None,
             murmur: None,
+            cover: waiting::Cover::default(),
             carried: Vec::new(),
             answered_pause: None,
             quiet_since: CallTime::ZERO,
@@ -211,6 +216,7 @@ impl TurnMachine {
                 Some(due) if due <= now => self.step(now),
                 _ => {
                     self.speculate();
+                    self.settle_cover();
                     return;
                 }
             }
@@ -246,6 +252,8 @@ impl TurnMachine {
                 self.endpoint_at(),
                 self.transcript_late_at(),
                 self.agent_late_at(),
+                self.filler_at(),
+                self.thinking_sound_at(),
                 self.silence_at(),
             ]
             .into_iter()
@@ -340,6 +348,10 @@ impl TurnMachine {
             self.give_up_reply(now);
         } else if due(self.endpoint_at()) {
             self.commit_turn(now);
+        } else if due(self.filler_at()) {
+            self.say_filler();
+        } else if due(self.thinking_sound_at()) {
+            self.start_thinking_sound();
         } else if due(self.silence_at()) {
             self.break_silence(now);
         }

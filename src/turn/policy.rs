@@ -37,6 +37,12 @@ pub struct TurnPolicy {
     pub silence_prompt_after: Duration,
     /// How many times it asks before it ends the call.
     pub silence_prompts: usize,
+    /// Silence in the agent's turn after which it says a filler; `None`: never.
+    pub filler_after: Option<Duration>,
+    /// Say one in each late turn, and not only where the turn before had none.
+    pub fillers_in_a_row: bool,
+    /// Silence in the agent's turn after which the thinking sound begins; `None`: never.
+    pub thinking_sound_after: Option<Duration>,
     /// Whether there is a welcome to say.
     pub welcome: bool,
     /// Whether there is a goodbye to say.
@@ -83,6 +89,9 @@ impl From<&Config> for TurnPolicy {
             utterances_max: 8,
             silence_prompt_after: s(config.agent.silence_prompt_s.max(1)),
             silence_prompts: config.agent.silence_prompts.len(),
+            filler_after: Some(ms(config.agent.filler_ms)).filter(|d| !d.is_zero()),
+            fillers_in_a_row: config.agent.fillers_in_a_row,
+            thinking_sound_after: Some(ms(config.agent.thinking_sound_ms)).filter(|d| !d.is_zero()),
             welcome: !config.agent.welcome.is_empty(),
             goodbye: !config.agent.goodbye.is_empty(),
             apology: !config.agent.apology.is_empty(),

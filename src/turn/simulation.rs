@@ -3,6 +3,7 @@
 //! `SAWT_SIM_CALLS` sets how many calls, `SAWT_SIM_SEED` replays one with its trace.
 
 mod caller;
+mod cover;
 mod engines;
 mod invariants;
 mod world;
@@ -35,6 +36,9 @@ fn policy(chance: &mut Chance) -> TurnPolicy {
         resume_after: chance.ms(200, 2_000),
         early_transcript: chance.percent(70).then(|| chance.ms(0, 300)),
         speculation: chance.percent(80),
+        filler_after: chance.percent(80).then(|| chance.ms(0, 3_000)),
+        fillers_in_a_row: chance.percent(20),
+        thinking_sound_after: chance.percent(50).then(|| chance.ms(0, 3_000)),
         utterance_max: chance.ms(3_000, 29_000),
         welcome: chance.percent(80),
         goodbye: chance.percent(80),
@@ -80,6 +84,7 @@ fn simulate(seed: u64, trace: bool) -> Tally {
             asked += 1;
             assert!(asked < 64, "outputs without end");
         }
+        world.check_cover();
         if world.ended.is_some() {
             break;
         }
@@ -109,6 +114,7 @@ fn invariants_hold_over_random_calls() {
         let replies = all.committed > 100 && all.answers > all.committed && all.stopped > 100;
         let pauses = all.resumed > 100 && all.paused > all.resumed;
         let words = all.explained > 100 && all.prompts > 10 && all.refused > 0;
-        assert!(replies && pauses && words, "little happened: {all:?}");
+        let covers = all.fillers > 100 && all.sounds > 100;
+        assert!(replies && pauses && words && covers, "little happened: {all:?}");
     }
 }

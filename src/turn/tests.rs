@@ -4,6 +4,7 @@ mod endpointing;
 mod hostile;
 mod interruption;
 mod speculation;
+mod waiting;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ fn policy() -> TurnPolicy {
             ..TurnPolicy::default().endpointing
         },
         judge_pauses: false,
+        filler_after: None,
         interruption_pause: Duration::from_millis(200),
         interruption_min: Duration::from_millis(500),
         ..TurnPolicy::default()
@@ -114,6 +116,10 @@ fn drain(machine: &mut TurnMachine, now: CallTime, trace: &mut String) {
             TurnOutput::Resume { reply } => format!("resume {reply}"),
             TurnOutput::Say { reply, line } => format!("say {reply} {line:?}"),
             TurnOutput::Stop { reply, why } => format!("stop {reply} {why:?}"),
+            TurnOutput::SayFiller { reply } => format!("filler {reply}"),
+            TurnOutput::StopFiller { reply } => format!("stop filler {reply}"),
+            TurnOutput::StartThinkingSound => "sound on".to_owned(),
+            TurnOutput::StopThinkingSound => "sound off".to_owned(),
             TurnOutput::Unanswered { utterance, why } => match utterance {
                 Some(utterance) => format!("unanswered {utterance} {why:?}"),
                 None => format!("unanswered {why:?}"),

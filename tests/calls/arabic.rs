@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use livekit_api::access_token::{AccessToken, VideoGrants};
 use sawt::audio::rms;
 use sawt::call::CallSetup;
 use sawt::config::Config;
@@ -14,7 +13,7 @@ use sawt::supervisor::EngineKind;
 use sawt::transport::livekit::{JoinOptions, LiveKitTransport};
 use tokio_util::sync::CancellationToken;
 
-use super::house::enter;
+use super::house::{agent_token, enter};
 use super::phone::{Mic, Phone, RATE_HZ, library};
 use super::programs::bin_dir;
 use super::speech::spoken;
@@ -30,6 +29,7 @@ async fn an_arabic_question_is_answered_in_arabic_speech_and_captions() {
     let mut config = Config::default();
     config.engines.dir = Some(bin_dir());
     config.agent.languages = vec!["ar".into(), "en".into()];
+    config.agent.filler_ms = 0; // the first thing that is heard is the answer
     config.agent.welcome = "أهلا بك، كيف أساعدك؟".into();
     if let Ok(model) = std::env::var("SAWT_TEST_LLM") {
         config.llm.model = model; // to read what a larger model answers
@@ -41,19 +41,7 @@ async fn an_arabic_question_is_answered_in_arabic_speech_and_captions() {
     let engines = Engines { stt, ..running.for_calls(&config).unwrap().unwrap() };
 
     let phone = Phone::join(server, "arabic", Mic::On).await;
-    let token = AccessToken::with_api_key(server.api_key(), server.api_secret())
-        .with_ttl(Duration::from_secs(600))
-        .with_identity("agent-arabic")
-        .with_kind("agent")
-        .with_grants(VideoGrants {
-            room_join: true,
-            room: "arabic".into(),
-            agent: true,
-            can_update_own_metadata: Some(true),
-            ..Default::default()
-        })
-        .to_jwt()
-        .unwrap();
+    let token = agent_token(server, "arabic");
     let model = config.llm.model.clone();
     let transport =
         LiveKitTransport::join(server.url(), &token, JoinOptions::new(library())).await.unwrap();

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use livekit_api::access_token::{AccessToken, VideoGrants};
 use sawt::livekit_api::LiveKitApi;
 use sawt::transport::livekit::dev_server::{DevServer, DevServerOptions};
 use tokio::sync::{Mutex, MutexGuard};
@@ -58,7 +59,8 @@ impl House {
         self.server().await;
         let server = self.server.as_mut().unwrap();
         if !self.serve.as_mut().is_some_and(Serve::is_running) {
-            self.serve = Some(Serve::start(server, &[]).await);
+            // The first thing that is heard after a question has to be the answer.
+            self.serve = Some(Serve::start(server, &["agent.filler_ms=0"]).await);
         }
         let serve = self.serve.as_mut().unwrap();
         serve.until_ready(Duration::from_secs(60)).await;
@@ -80,4 +82,21 @@ pub(super) fn api(server: &DevServer) -> LiveKitApi {
 pub(super) async fn people_in(server: &DevServer, room: &str) -> u32 {
     let rooms = api(server).rooms().await.unwrap();
     rooms.iter().find(|r| r.name == room).map_or(0, |r| r.participants)
+}
+
+/// What an agent of the test's own joins `room` with.
+pub(super) fn agent_token(server: &DevServer, room: &str) -> String {
+    AccessToken::with_api_key(server.api_key(), server.api_secret())
+        .with_ttl(Duration::from_secs(600))
+        .with_identity(&format!("agent-{room}"))
+        .with_kind("agent")
+        .with_grants(VideoGrants {
+            room_join: true,
+            room: room.into(),
+            agent: true,
+            can_update_own_metadata: Some(true),
+            ..Default::default()
+        })
+        .to_jwt()
+        .unwrap()
 }

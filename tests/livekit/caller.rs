@@ -67,6 +67,7 @@ async fn scripted_agent(
                     speaker,
                     segment,
                     text: text.into(),
+                    whole: matches!(speaker, Speaker::Caller),
                     last: true,
                 };
                 call.send_caption(caption(Speaker::Caller, "a question"));

@@ -198,8 +198,13 @@ async fn captions_and_state_are_shown_as_livekit_pages_expect_them() {
     source.push(&tone(48_000, 20));
     let mut call = agent(&server, &room).await;
     until_ready(&mut call).await;
-    let caption =
-        |speaker, text: &str, last| Caption { speaker, segment: 7, text: text.into(), last };
+    let caption = |speaker, text: &str, last| Caption {
+        speaker,
+        segment: 7,
+        text: text.into(),
+        whole: matches!(speaker, Speaker::Caller),
+        last,
+    };
     call.set_agent_state(AgentState::Speaking);
     call.send_caption(caption(Speaker::Agent, "Hello ", false));
     call.send_caption(caption(Speaker::Agent, "there.", true));

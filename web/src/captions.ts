@@ -2,8 +2,9 @@
 //
 // Each stream belongs to a segment (`lk.segment_id`). The caller's speech comes as one whole stream
 // for every partial transcript, all with the same segment: the newest replaces the one before. The
-// agent's speech comes as one stream per segment whose chunks are appended as they arrive. Both
-// follow from one rule: chunks append within a stream, and a newer stream takes over its segment.
+// agent's speech comes as one stream per segment whose words are appended as they are spoken; when
+// it was cut in the middle of a word, a second stream says what was heard. All of this follows from
+// one rule: chunks append within a stream, and a newer stream takes over its segment.
 
 export type Speaker = 'caller' | 'agent';
 

@@ -56,6 +56,22 @@ describe('captions', () => {
     expect(steps).toEqual([['agent: The capital …'], ['agent: The capital is Paris.']]);
   });
 
+  it('take back a word of the agent that was cut', () => {
+    const cut = (heard: string) =>
+      shown((c) => {
+        c.open({ id: 'a', segment: 'SG_2', speaker: 'agent' });
+        c.append('a', 'الميناء');
+        c.append('a', ' يفتح');
+        c.append('a', ' في');
+        c.close('a', false);
+        c.open({ id: 'b', segment: 'SG_2', speaker: 'agent' });
+        if (heard !== '') c.append('b', heard);
+        c.close('b', true);
+      });
+    expect(cut('الميناء يفتح')).toEqual(['agent: الميناء يفتح']);
+    expect(cut('')).toEqual([]);
+  });
+
   it('do not blank a line while the next partial has no words yet', () => {
     expect(
       shown((c) => {

@@ -1,10 +1,12 @@
 //! Text to speech.
 
+mod kept;
 mod local;
 mod scripted;
 
 use futures::stream::BoxStream;
 
+pub use kept::KeptLines;
 pub use local::LocalTts;
 pub use scripted::ScriptedTts;
 
@@ -18,6 +20,14 @@ pub trait TextToSpeech: Send + Sync {
         &self,
         request: Synthesis,
     ) -> BoxStream<'static, Result<Synthesized, EngineError>>;
+
+    /// The same for words that are said again and again: the audio may be kept.
+    fn synthesize_line(
+        &self,
+        request: Synthesis,
+    ) -> BoxStream<'static, Result<Synthesized, EngineError>> {
+        self.synthesize(request)
+    }
 }
 
 /// A clause to speak.

@@ -136,6 +136,14 @@ async fn send_agent(
     open: &mut Option<(u64, TextWriter)>,
 ) -> Result<(), SdkError> {
     let segment = caption.caption.segment;
+    if caption.caption.whole {
+        // The page takes a newer text for the whole line, unless the one before was final.
+        if let Some((_, writer)) = open.take() {
+            writer.close(finality(false)).await?;
+        }
+        let attributes = attributes(call, &caption, caption.caption.last);
+        return room.send_text(TRANSCRIPTION_TOPIC, &caption.caption.text, attributes, None).await;
+    }
     if let Some((_, left_open)) = open.take_if(|(current, _)| *current != segment) {
         left_open.close(finality(true)).await?;
     }

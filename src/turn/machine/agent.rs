@@ -10,7 +10,7 @@ use crate::turn::{
 };
 
 impl TurnMachine {
-    fn next_reply(&mut self) -> ReplyId {
+    pub(super) fn next_reply(&mut self) -> ReplyId {
         self.last_reply += 1;
         ReplyId(self.last_reply)
     }
@@ -54,13 +54,17 @@ impl TurnMachine {
     }
 
     pub(super) fn reply_audible(&mut self, now: CallTime, id: ReplyId) {
-        if let Agent::Busy { reply, since, audible, .. } = &mut self.agent
+        if let Agent::Busy { reply, content, since, audible, .. } = &mut self.agent
             && *reply == id
             && !*audible
         {
             *audible = true;
             *since = now;
+            let answers = matches!(content, Content::Answer(_));
             self.outputs.push_back(TurnOutput::State(AgentState::Speaking));
+            if answers {
+                self.wait_is_over(true);
+            }
         }
     }
 
@@ -72,11 +76,14 @@ impl TurnMachine {
             }
             return;
         }
-        let Agent::Busy { reply, content, .. } = &self.agent else { return };
+        let Agent::Busy { reply, content, audible, .. } = &self.agent else { return };
         if *reply != id {
             return; // stopped meanwhile
         }
-        let content = content.clone();
+        let (content, audible) = (content.clone(), *audible);
+        if let (Content::Answer(_), false) = (&content, audible) {
+            self.wait_is_over(false);
+        }
         self.agent = Agent::Idle;
         self.quiet_since = now;
         self.drop_probe();
@@ -108,6 +115,7 @@ impl TurnMachine {
         self.drop_probe();
         self.forget_murmur();
         let mut too_much = false;
+        self.stop_filler();
         let why = match content {
             Content::Answer(to) if !audible && to.chars().count() > WAITING_CHARS_MAX => {
                 too_much = true;
@@ -165,6 +173,8 @@ impl TurnMachine {
         self.discard_prepared();
         self.drop_probe();
         self.forget_murmur();
+        self.stop_filler();
+        self.stop_thinking_sound();
         if let Agent::Busy { reply, .. } = mem::replace(&mut self.agent, Agent::Idle) {
             self.outputs.push_back(TurnOutput::Stop { reply, why });
         }

@@ -28,6 +28,7 @@ impl World {
         let now = self.now;
         self.tally.outputs += 1;
         assert!(self.ended.is_none(), "nothing comes after the end: {output:?}");
+        self.cover(&output);
         match output {
             TurnOutput::Transcribe { utterance, from, until, partial } => {
                 assert!(
@@ -89,6 +90,10 @@ impl World {
             }
             TurnOutput::Stop { reply, why } => self.stop(reply, why),
             TurnOutput::Unanswered { utterance, why } => self.explain(utterance, why),
+            TurnOutput::SayFiller { .. }
+            | TurnOutput::StopFiller { .. }
+            | TurnOutput::StartThinkingSound
+            | TurnOutput::StopThinkingSound => {}
             TurnOutput::State(state) => self.state = state,
             TurnOutput::End(reason) => self.ended = Some(reason),
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::cover::Cover;
 use crate::transport::AgentState;
 use crate::turn::{CallTime, EndReason, Line, ReplyId, TurnInput, TurnPolicy, UtteranceId};
 
@@ -21,6 +22,7 @@ pub(super) struct World {
     pub(super) reply: Option<Running>,
     /// Made ahead; heard by nobody, answers nothing yet.
     pub(super) prepared: Option<(ReplyId, String)>,
+    pub(super) cover: Cover,
     pub(super) state: AgentState,
     pub(super) active_since: Option<CallTime>,
     pub(super) goodbye: bool,
@@ -98,6 +100,8 @@ pub(super) struct Tally {
     pub(super) explained: u64,
     pub(super) prompts: u64,
     pub(super) refused: u64,
+    pub(super) fillers: u64,
+    pub(super) sounds: u64,
 }
 
 impl std::ops::AddAssign for Tally {
@@ -111,6 +115,8 @@ impl std::ops::AddAssign for Tally {
         self.explained += other.explained;
         self.prompts += other.prompts;
         self.refused += other.refused;
+        self.fillers += other.fillers;
+        self.sounds += other.sounds;
     }
 }
 
@@ -129,6 +135,7 @@ impl World {
             requests: BTreeMap::new(),
             reply: None,
             prepared: None,
+            cover: Cover::default(),
             state: AgentState::Initializing,
             active_since: None,
             goodbye: false,
@@ -239,12 +246,14 @@ impl World {
             return false;
         }
         if ends {
+            self.cover.answered(id);
             self.reply = None;
             self.free_since = self.now;
             self.quiet_since = self.now;
         } else if !reply.audible {
             reply.audible = true;
             reply.since = self.now;
+            self.cover.audible(id);
         }
         true
     }

@@ -1,0 +1,89 @@
+//! What the caller hears and sees of the agent: audio and captions out, what was heard back in.
+
+use super::Call;
+use crate::call::report::CallEvent;
+use crate::transport::CallTransport;
+use crate::turn::{CallTime, ReplyId, StopReason, TurnInput};
+
+impl Call {
+    /// Pushes the audio that is due.
+    pub(super) fn play(&mut self, transport: &mut dyn CallTransport) {
+        let now = transport.now();
+        let played = self.playout.tick(now);
+        for frame in &played.frames {
+            transport.push_audio(frame);
+        }
+        for text in played.clauses {
+            self.reporter.tell(CallEvent::Agent { text });
+        }
+        played.captions.into_iter().for_each(|caption| transport.send_caption(caption));
+        if let Some(heard) = played.filler {
+            self.reporter.filler_heard(heard);
+        }
+        let Some(reply) = &self.reply else { return };
+        let (id, outcome) = (reply.id, reply.outcome);
+        if played.audible.is_some() {
+            self.caller_segment += 1;
+            self.reporter.audible(id, now);
+            self.input(now, TurnInput::ReplyAudible { reply: id });
+        }
+        if let Some((_, heard)) = played.finished {
+            self.reply = None;
+            self.history.agent_was_heard(&heard);
+            self.reporter.finish(id, &heard, false);
+            self.read_on();
+            self.input(now, TurnInput::ReplyEnded { reply: id, outcome });
+        }
+    }
+
+    /// Says something short while the answer is not there; nothing, where it is just coming.
+    pub(super) fn say_filler(&mut self, id: ReplyId) {
+        if let Some(phrase) = self.fillers.next(&self.caller_language)
+            && self.playout.fill(id, phrase)
+        {
+            tracing::debug!(reply = %id, "The answer is late; a filler covers the wait.");
+        }
+    }
+
+    pub(super) fn stop_filler(
+        &mut self,
+        transport: &mut dyn CallTransport,
+        now: CallTime,
+        id: ReplyId,
+    ) {
+        if let Some(stopped) = self.playout.stop_filler(now, id) {
+            transport.clear_audio();
+            transport.send_caption(stopped.caption);
+            self.reporter.filler_heard(stopped.heard);
+        }
+    }
+
+    pub(super) fn stop(
+        &mut self,
+        transport: &mut dyn CallTransport,
+        now: CallTime,
+        id: ReplyId,
+        why: StopReason,
+    ) {
+        let Some(reply) = self.reply.take_if(|r| r.id == id) else { return };
+        reply.task.abort();
+        transport.clear_audio();
+        let stopped = self.playout.stop(now, id);
+        let (heard, caption) = stopped.map(|s| (s.heard, s.caption)).unzip();
+        caption.into_iter().for_each(|caption| transport.send_caption(caption));
+        let heard = heard.unwrap_or_default();
+        match why {
+            StopReason::CallerWentOn => {
+                self.history.retract_caller(&reply.to);
+                self.reporter.forget(id);
+            }
+            StopReason::Interrupted | StopReason::TimedOut | StopReason::Ending => {
+                self.history.agent_was_heard(&heard);
+                self.reporter.finish(id, &heard, true);
+                if why == StopReason::Interrupted {
+                    self.read_on();
+                }
+            }
+        }
+    }
+}
