@@ -235,12 +235,12 @@ class House:
         minutes = (time.monotonic() - start) / 60
         now = tree(self.roots[agent])
         memory = memory_mb(now)
-        if agent == "pipecat":
-            self.pipecat.stdout.readline()
-        time.sleep(2.0)  # what a call leaves behind to be done is part of it
-        seconds = sum(tree(self.roots[agent]).values()) - before
         if not made.stdout.strip():
             raise Trouble(f"the call of {agent} failed: {made.stderr.strip()}")
+        if agent == "pipecat" and self.pipecat.stdout.readline().strip() != "over":
+            raise Trouble("pipecat ended:\n" + (self.folder / "pipecat.log").read_text()[-3000:])
+        time.sleep(2.0)  # what a call leaves behind to be done is part of it
+        seconds = sum(tree(self.roots[agent]).values()) - before
         return {
             "agent": agent, "minutes": minutes, "cpu_s": seconds, "memory_mb": memory,
             "turns": json.loads(made.stdout)["turns"],

@@ -141,11 +141,11 @@ class Peer:
         return first, text, prompt
 
 
-def converse(engine, name, caller, heard, seed):
+def converse(engine, name, caller, heard, seed, count):
     """One conversation; each turn's (seconds to the first token, text, prompt tokens)."""
     pauses = random.Random(f"{seed}-{caller}")
     messages, turns = [("system", INSTRUCTIONS)], []
-    for n in range(len(QUESTIONS)):
+    for n in range(count):
         messages.append(("user", QUESTIONS[(n + 3 * caller) % len(QUESTIONS)]))
         turns.append(engine.answer(name, caller, messages))
         messages.append(("assistant", heard[caller][n] if heard else turns[-1][1]))
@@ -160,6 +160,7 @@ def main():
     parser.add_argument("--model", required=True)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--turns", type=int, default=len(QUESTIONS), help="questions of a call")
     parser.add_argument("--json")
     args = parser.parse_args()
     print(f"load at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
@@ -177,7 +178,9 @@ def main():
 
 
 def measure(args, engines):
-    heard = [[text for _, text, _ in converse(engines[0], f"first-{c}", c, None, 0)] for c in range(SLOTS)]
+    with concurrent.futures.ThreadPoolExecutor(SLOTS) as pool:
+        first = pool.map(lambda c: converse(engines[0], f"first-{c}", c, None, 0, args.turns), range(SLOTS))
+        heard = [[text for _, text, _ in turns] for turns in first]
     for caller in range(SLOTS):  # so that its slots have read the instructions too
         engines[1].answer("", caller, [("system", INSTRUCTIONS), ("user", QUESTIONS[0])])
     found = {}
@@ -187,11 +190,12 @@ def measure(args, engines):
                 before = cpu_seconds(engine.process.pid)
                 with concurrent.futures.ThreadPoolExecutor(callers) as pool:
                     calls = [
-                        pool.submit(converse, engine, f"{n}-{callers}-{c}", c, heard, n) for c in range(callers)
+                        pool.submit(converse, engine, f"{n}-{callers}-{c}", c, heard, n, args.turns)
+                        for c in range(callers)
                     ]
                     made = [(c, call.result()) for c, call in enumerate(calls)]
                 own = found.setdefault((engine.name, callers), {"first": [], "later": [], "same": 0, "of": 0, "cpu": [], "prompts": []})
-                own["cpu"].append((cpu_seconds(engine.process.pid) - before) / (callers * len(QUESTIONS)))
+                own["cpu"].append((cpu_seconds(engine.process.pid) - before) / (callers * args.turns))
                 for caller, turns in made:
                     own["first"].append(turns[0][0] * 1000)
                     own["later"] += [turn[0] * 1000 for turn in turns[1:]]
