@@ -133,6 +133,7 @@ fn call_plan(
         agent_name: config.livekit.agent_name.clone(),
         turns: utterances.iter().cloned().map(Turn::Speech).collect(),
         answer_max: Duration::from_secs(30),
+        answer_gap: caller::ANSWER_GAP,
         barge_in_after: plan.barge_in_after,
         record: false,
     })

@@ -19,6 +19,9 @@ pub use script::call;
 /// Rate at which the caller speaks, hears and records.
 pub const RATE_HZ: u32 = 24_000;
 
+/// Silence after which an answer of ours is over.
+pub const ANSWER_GAP: Duration = Duration::from_secs(1);
+
 /// How a call is made.
 #[derive(Debug)]
 pub struct CallPlan {
@@ -36,6 +39,9 @@ pub struct CallPlan {
     pub turns: Vec<Turn>,
     /// How long an answer may take to begin.
     pub answer_max: Duration,
+    /// Silence after which an answer is over: [`ANSWER_GAP`], or longer for agents that pause
+    /// between their sentences and do not say that they are still busy.
+    pub answer_gap: Duration,
     /// Speak again this long after an answer began, instead of hearing it out.
     pub barge_in_after: Option<Duration>,
     /// Keep what was said and heard.

@@ -16,10 +16,7 @@ const AGENT_MAX: Duration = Duration::from_secs(10);
 /// An agent that has said nothing this long after it came has no welcome.
 const WELCOME_MAX: Duration = Duration::from_secs(8);
 
-/// Silence after which an answer is over.
-const ANSWER_GAP_MS: f64 = 1_000.0;
-
-/// Silence after which it is over although the agent still calls itself busy.
+/// Silence after which an answer is over although the agent still calls itself busy.
 const STUCK_GAP_MS: f64 = 5_000.0;
 
 /// Longest answer that is heard out.
@@ -59,7 +56,7 @@ pub async fn call(plan: &CallPlan) -> Result<CallReport, CallError> {
 
 async fn run(plan: &CallPlan, room: &Room, shared: &Arc<Shared>) -> Result<CallReport, CallError> {
     let agent_joined_ms = wait_for_agent(plan, shared).await?;
-    wait_for_welcome(shared).await?;
+    wait_for_welcome(plan, shared).await?;
     let welcome = captions(&shared.state(), 0, true);
     let mut turns: Vec<TurnReport> = Vec::new();
     for (n, turn) in plan.turns.iter().enumerate() {
@@ -118,9 +115,9 @@ async fn came_after(shared: &Shared) -> bool {
     wait(shared, AGENT_MAX, |s| s.agent_identity.is_some()).await
 }
 
-async fn wait_for_welcome(shared: &Shared) -> Result<(), CallError> {
+async fn wait_for_welcome(plan: &CallPlan, shared: &Shared) -> Result<(), CallError> {
     if wait(shared, WELCOME_MAX, |s| !s.meter.spans().is_empty() || s.agent_left).await {
-        hear_out(shared, 0).await;
+        hear_out(shared, 0, plan.answer_gap).await;
     }
     if shared.state().agent_left { Err(CallError::AgentLeft { turns: 0 }) } else { Ok(()) }
 }
@@ -160,7 +157,7 @@ async fn take_turn(
                 let left_ms = (until_ms - shared.now_ms()).max(0.0);
                 tokio::time::sleep(Duration::from_secs_f64(left_ms / 1000.0)).await;
             }
-            None => hear_out(shared, spans_before).await,
+            None => hear_out(shared, spans_before, plan.answer_gap).await,
         }
     }
     let state = shared.state();
@@ -193,7 +190,8 @@ fn note_interruption(turns: &mut [TurnReport], shared: &Shared) {
 }
 
 /// Waits until the answer that began with span `first` is over.
-async fn hear_out(shared: &Shared, first: usize) {
+async fn hear_out(shared: &Shared, first: usize, gap: Duration) {
+    let gap_ms = gap.as_secs_f64() * 1000.0;
     loop {
         {
             let state = shared.state();
@@ -201,7 +199,7 @@ async fn hear_out(shared: &Shared, first: usize) {
             let Some(answer) = answer_span(&state, first) else { return };
             let silent_ms = now_ms - answer.end_ms;
             let idle = state.agent_state.as_deref().is_none_or(|s| s == "listening" || s == "idle");
-            let over = silent_ms >= STUCK_GAP_MS || (silent_ms >= ANSWER_GAP_MS && idle);
+            let over = silent_ms >= STUCK_GAP_MS || (silent_ms >= gap_ms && idle);
             if over || state.agent_left || now_ms - answer.start_ms > ANSWER_LEN_MAX_MS {
                 return;
             }

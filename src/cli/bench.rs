@@ -79,7 +79,10 @@ enum What {
     },
     /// Voice detector: callers that one core can hear
     Vad {
-        /// Times that half a minute is heard
+        /// WAV file to hear [default: half a minute of a tone]
+        #[arg(value_name = "WAV")]
+        file: Option<PathBuf>,
+        /// Times that it is heard
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=10_000))]
         passes: u16,
     },
@@ -144,7 +147,9 @@ async fn measure(what: What, config: &Config) -> anyhow::Result<(Report, usize)>
             bench::llm::run(config, usize::from(turns), usize::from(passes)).await?
         }
         What::Tts { passes } => bench::tts::run(config, usize::from(passes)).await?,
-        What::Vad { passes } => bench::vad::run(config, usize::from(passes))?,
+        What::Vad { file, passes } => {
+            bench::vad::run(config, file.as_deref(), usize::from(passes))?
+        }
         What::Transport { clicks } => bench::transport::run(config, usize::from(clicks)).await?,
     };
     Ok((report, 0))

@@ -59,6 +59,9 @@ pub struct Args {
     /// Seconds that an answer may take to begin
     #[arg(long, default_value_t = 20, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
     pub timeout_s: u64,
+    /// Silence after which an answer is over and the next turn is said
+    #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(200..=5_000))]
+    pub answer_gap_ms: u64,
     /// Interrupt: say the next turn this long after an answer began
     #[arg(long, value_name = "MS")]
     pub barge_in_after_ms: Option<u64>,
@@ -117,6 +120,7 @@ async fn place(args: &Args, config: &Config) -> anyhow::Result<CallReport> {
         agent_name: args.agent_name.clone().unwrap_or_else(|| livekit.agent_name.clone()),
         turns,
         answer_max: Duration::from_secs(args.timeout_s),
+        answer_gap: Duration::from_millis(args.answer_gap_ms),
         barge_in_after: args.barge_in_after_ms.map(Duration::from_millis),
         record: args.record.is_some() || args.transcribe,
     };

@@ -131,6 +131,7 @@ async fn prove(
         record,
         json: false,
         timeout_s: 30,
+        answer_gap_ms: 1_000,
         barge_in_after_ms: None,
         transcribe: true,
     };

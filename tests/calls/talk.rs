@@ -80,6 +80,7 @@ async fn an_interrupted_agent_falls_silent_and_answers_what_it_was_told() {
         agent_name: "sawt".into(),
         turns: vec![Turn::Speech(long), Turn::Speech(short)],
         answer_max: Duration::from_secs(30),
+        answer_gap: sawt::caller::ANSWER_GAP,
         barge_in_after: Some(Duration::from_millis(1500)),
         record: true,
     };

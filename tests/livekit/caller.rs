@@ -20,6 +20,7 @@ fn plan(server: &Server, room: &str, turns: Vec<Turn>) -> CallPlan {
         agent_name: String::new(),
         turns,
         answer_max: Duration::from_secs(8),
+        answer_gap: sawt::caller::ANSWER_GAP,
         barge_in_after: None,
         record: true,
     }
