@@ -15,7 +15,7 @@ use crate::dialog::ClauseSplitter;
 use crate::engines::llm::{ChatMessage, Generated, Generation};
 use crate::engines::tts::{Synthesis, Synthesized};
 use crate::engines::{EngineError, Engines};
-use crate::speech::{language_of, speakable};
+use crate::speech::{Lexicon, Manner, Run, Spoken};
 use crate::turn::ReplyId;
 
 /// What a reply's task reports, in this order for each clause.
@@ -154,17 +154,23 @@ impl ReplyTask {
     /// Speaks what comes, in order.
     async fn speak(&self, mut clauses: mpsc::Receiver<String>) -> Result<(), EngineError> {
         let mut said_anything = false;
+        let mut language = self.config.agent.languages.first().cloned().unwrap_or_default();
+        let lexicon = lexicon_of(&self.config);
         while let Some(clause) = clauses.recv().await {
-            let text = speakable(&clause);
-            if text.is_empty() {
+            let languages = &self.config.agent.languages;
+            let manner = Manner { languages, language: &language, lexicon: &lexicon };
+            let spoken = Spoken::new(&clause, &manner);
+            if spoken.runs().is_empty() {
                 continue;
             }
+            // "12:30." belongs to the language of what was said before it.
+            language = manner.language_of(spoken.written()).to_owned();
             if said_anything {
                 self.preparation.commit().await;
             }
             said_anything = true;
             self.preparation.count_clause();
-            self.speak_clause(text).await?;
+            self.speak_clause(&spoken).await?;
             if !self.preparation.is_committed() {
                 self.report(ReplyEvent::Waits).await;
             }
@@ -178,33 +184,55 @@ impl ReplyTask {
         }
     }
 
-    async fn speak_clause(&self, text: String) -> Result<(), EngineError> {
-        self.report(ReplyEvent::Clause(text.clone())).await;
+    /// Speaks a clause run by run, each by the voice of its language. Reports the written words, and
+    /// when they start, for that is what captions and history keep.
+    async fn speak_clause(&self, spoken: &Spoken) -> Result<(), EngineError> {
+        self.report(ReplyEvent::Clause(spoken.written().to_owned())).await;
+        let mut marks = Marks::default();
+        for run in spoken.runs() {
+            self.speak_run(run, spoken, &mut marks).await?;
+        }
+        self.report(ReplyEvent::Words(marks.written(spoken, &[]))).await;
+        Ok(())
+    }
+
+    async fn speak_run(
+        &self,
+        run: &Run,
+        spoken: &Spoken,
+        marks: &mut Marks,
+    ) -> Result<(), EngineError> {
         let tts = &self.config.tts;
-        let language = language_of(&text, &self.config.agent.languages).to_owned();
-        let voice = self.config.voice_for(&language).to_owned();
         let mut audio = self.engines.tts.synthesize(Synthesis {
-            text,
-            voice,
-            language,
+            text: run.text.clone(),
+            voice: self.config.voice_for(&run.language).to_owned(),
+            language: run.language.clone(),
             speed: tts.speed,
             sample_rate_hz: self.agent_rate_hz,
         });
         let patience = Duration::from_millis(u64::from(tts.timeout_ms));
+        let mut samples = 0;
         loop {
             let next = timeout(patience, audio.next()).await;
             let next =
                 next.map_err(|_| EngineError::TimedOut { engine: "tts", after: patience })?;
             match next.transpose()? {
                 Some(Synthesized::Words(words)) => {
+                    let words = marks.written(spoken, &words);
                     self.report(ReplyEvent::WordsAhead(words)).await;
                 }
-                Some(Synthesized::Audio(pcm)) => self.report(ReplyEvent::Audio(pcm)).await,
+                Some(Synthesized::Audio(pcm)) => {
+                    samples += pcm.len() as u64;
+                    self.report(ReplyEvent::Audio(pcm)).await;
+                }
                 Some(Synthesized::Done(stats)) => {
-                    self.report(ReplyEvent::Words(stats.words)).await;
+                    marks.run_is_over(&run.text, &stats.words, samples);
                     return Ok(());
                 }
-                None => return Ok(()),
+                None => {
+                    marks.run_is_over(&run.text, &[], samples);
+                    return Ok(());
+                }
             }
         }
     }
@@ -213,4 +241,41 @@ impl ReplyTask {
         // Fails only when the call is over, and then this task is being aborted.
         let _ = self.outcomes.send(Outcome::Reply(self.reply, event)).await;
     }
+}
+
+/// When the spoken words of a clause start, over all of its runs.
+#[derive(Debug, Default)]
+struct Marks {
+    /// Of the runs that are over, in samples from the start of the clause.
+    spoken: Vec<u64>,
+    /// Samples of the runs that are over.
+    samples: u64,
+    /// A voice did not tell: nothing is known, and playout counts by the clause's length.
+    unknown: bool,
+}
+
+impl Marks {
+    /// When the written words start that are known by now; `ahead` are words of the run that plays.
+    fn written(&self, spoken: &Spoken, ahead: &[(String, u64)]) -> Vec<(String, u64)> {
+        if self.unknown {
+            return Vec::new();
+        }
+        let mut marks = self.spoken.clone();
+        marks.extend(ahead.iter().map(|(_, start)| self.samples + start));
+        spoken.written_marks(&marks)
+    }
+
+    /// A run is over: `words` are its marks, one for each word of `text`, or the voice did not tell.
+    fn run_is_over(&mut self, text: &str, words: &[(String, u64)], samples: u64) {
+        // A guess would do harm: a pause goes back to where it believes that a word began.
+        self.unknown |= words.len() != text.split_whitespace().count();
+        self.spoken.extend(words.iter().map(|(_, start)| self.samples + start));
+        self.samples += samples;
+    }
+}
+
+/// The site's lexicon.
+fn lexicon_of(config: &Config) -> Lexicon {
+    let entries = config.tts.lexicon.iter();
+    Lexicon::new(entries.map(|(phrase, spoken)| (phrase.as_str(), spoken.as_str())))
 }

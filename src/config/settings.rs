@@ -364,6 +364,8 @@ pub struct TtsConfig {
     pub voice_default: String,
     /// Language to voice, e.g. { ar = "espeak-ar", en = "en_US-joe-medium" }.
     pub voice_map: BTreeMap<String, String>,
+    /// Word or phrase to how it is spoken, e.g. { "STC" = "إس تي سي" }; wins over every rule of ours.
+    pub lexicon: BTreeMap<String, String>,
     /// 1: the voice's own pace; 0.5..2.
     pub speed: f32,
     /// Rate of the agent's audio in Hz.
@@ -385,6 +387,7 @@ impl Default for TtsConfig {
                 ("ar".to_owned(), "espeak-ar".to_owned()),
             ]
             .into(),
+            lexicon: BTreeMap::new(),
             speed: 1.0,
             output_sample_rate_hz: 24_000,
             threads: 0,
