@@ -15,7 +15,7 @@ use crate::dialog::ClauseSplitter;
 use crate::engines::llm::{ChatMessage, Generated, Generation};
 use crate::engines::tts::{Synthesis, Synthesized};
 use crate::engines::{EngineError, Engines};
-use crate::speech::{Lexicon, Manner, Run, Spoken};
+use crate::speech::{Manner, Run, Spoken};
 use crate::turn::ReplyId;
 
 /// What a reply's task reports, in this order for each clause.
@@ -155,7 +155,7 @@ impl ReplyTask {
     async fn speak(&self, mut clauses: mpsc::Receiver<String>) -> Result<(), EngineError> {
         let mut said_anything = false;
         let mut language = self.config.agent.languages.first().cloned().unwrap_or_default();
-        let lexicon = lexicon_of(&self.config);
+        let lexicon = self.config.lexicon();
         while let Some(clause) = clauses.recv().await {
             let languages = &self.config.agent.languages;
             let manner = Manner { languages, language: &language, lexicon: &lexicon };
@@ -274,8 +274,40 @@ impl Marks {
     }
 }
 
-/// The site's lexicon.
-fn lexicon_of(config: &Config) -> Lexicon {
-    let entries = config.tts.lexicon.iter();
-    Lexicon::new(entries.map(|(phrase, spoken)| (phrase.as_str(), spoken.as_str())))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::speech::Lexicon;
+
+    fn marks(starts: &[u64]) -> Vec<(String, u64)> {
+        starts.iter().map(|start| (String::new(), *start)).collect()
+    }
+
+    fn spoken(text: &str) -> Spoken {
+        let languages = ["ar".to_owned(), "en".to_owned()];
+        let lexicon = Lexicon::default();
+        Spoken::new(text, &Manner { languages: &languages, language: "ar", lexicon: &lexicon })
+    }
+
+    #[test]
+    fn marks_of_runs_are_counted_on_and_told_for_written_words() {
+        let spoken = spoken("ادفع 20 ريال عبر Premium Account");
+        let [first, second] = spoken.runs() else { panic!("{:?}", spoken.runs()) };
+        assert_eq!(first.text, "ادفع عشرين ريالًا عبر");
+        let mut all = Marks::default();
+        all.run_is_over(&first.text, &marks(&[0, 100, 200, 300]), 400);
+        let told: Vec<u64> = all.written(&spoken, &marks(&[0])).iter().map(|w| w.1).collect();
+        assert_eq!(told, [0, 100, 200, 300, 400], "one word of the second run is known");
+        all.run_is_over(&second.text, &marks(&[0, 150]), 300);
+        let told: Vec<u64> = all.written(&spoken, &[]).iter().map(|w| w.1).collect();
+        assert_eq!(told, [0, 100, 200, 300, 400, 550]);
+    }
+
+    #[test]
+    fn a_voice_that_tells_no_marks_leaves_the_clause_to_its_length() {
+        let spoken = spoken("مرحبا بك");
+        let mut all = Marks::default();
+        all.run_is_over(&spoken.runs()[0].text, &[], 400);
+        assert_eq!(all.written(&spoken, &[]), []);
+    }
 }

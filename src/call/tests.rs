@@ -19,6 +19,7 @@ use crate::transport::wav::{WavOptions, WavTransport};
 use crate::turn::EndReason;
 
 mod interruption;
+mod spoken;
 
 /// Loud is speech: enough for callers made of tones.
 struct Loudness;

@@ -57,7 +57,7 @@ pub struct Args {
 /// What went wrong, and what to do next.
 pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let text = text_of(&args.text)?;
-    let lexicon = lexicon_of(&config);
+    let lexicon = config.lexicon();
     let manner = manner_of(&config, &lexicon);
     if args.explain {
         return explain(&Spoken::explain(&text, &manner), &args, &config);
@@ -102,12 +102,6 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-/// The site's lexicon.
-fn lexicon_of(config: &Config) -> Lexicon {
-    let entries = config.tts.lexicon.iter();
-    Lexicon::new(entries.map(|(phrase, spoken)| (phrase.as_str(), spoken.as_str())))
 }
 
 fn manner_of<'a>(config: &'a Config, lexicon: &'a Lexicon) -> Manner<'a> {
@@ -175,7 +169,7 @@ pub(crate) async fn speak_into(
     config: &Config,
 ) -> anyhow::Result<Vec<PathBuf>> {
     let rate_hz = config.tts.output_sample_rate_hz;
-    let lexicon = lexicon_of(config);
+    let lexicon = config.lexicon();
     let manner = manner_of(config, &lexicon);
     let spoken = texts.iter().map(|text| Spoken::new(text, &manner));
     let requests: Vec<Vec<Synthesis>> =

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::speech::Lexicon;
+
 /// All settings of Sawt. Every key has a default; an empty file is a valid configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -466,5 +468,11 @@ impl Config {
             return &tts.voice;
         }
         tts.voice_map.get(language).unwrap_or(&tts.voice_default)
+    }
+
+    /// The words that this site speaks its own way.
+    pub fn lexicon(&self) -> Lexicon {
+        let entries = self.tts.lexicon.iter();
+        Lexicon::new(entries.map(|(phrase, spoken)| (phrase.as_str(), spoken.as_str())))
     }
 }

@@ -63,6 +63,7 @@ pub(crate) fn verbalise(text: &str, tokens: &[Token], setting: &Setting<'_>) -> 
         pieces: Vec::new(),
         counted: None,
         time_end: None,
+        fact_end: usize::MAX,
     };
     let mut at = 0;
     while at < tokens.len() {
@@ -84,6 +85,8 @@ struct Verbaliser<'a> {
     counted: Option<(usize, Case)>,
     /// Where the last time of day ends: a dash after it leads to another.
     time_end: Option<usize>,
+    /// Where the last fact of any kind ends.
+    fact_end: usize,
 }
 
 impl Verbaliser<'_> {
@@ -113,6 +116,12 @@ impl Verbaliser<'_> {
         {
             let to = if script == Script::Arabic { "إلى" } else { "to" };
             self.push(to.to_owned(), at..at + 1, By::Rule("sign"), Some(script));
+            return at + 1;
+        }
+        let leads_on = tokens.get(at + 1).is_some_and(|next| !next.spaced && next.is_word());
+        if token.is('/') && self.fact_end == at && !token.spaced && leads_on {
+            let per = if script == Script::Arabic { "لكل" } else { "per" };
+            self.push(per.to_owned(), at..at + 1, By::Rule("sign"), Some(script));
             return at + 1;
         }
         if token.kind == Kind::Mark {
@@ -154,6 +163,7 @@ impl Verbaliser<'_> {
         let (fact, end) = find::find(self.tokens, at)?;
         let script = self.script_of_number(at, end);
         let rule = rule_of(&fact);
+        self.fact_end = end;
         if matches!(fact, Fact::Time(_)) {
             self.time_end = Some(end);
         }
@@ -256,6 +266,7 @@ fn rule_of(fact: &Fact) -> &'static str {
         Fact::Ordinal(_) => "ordinal",
         Fact::Measure { .. } => "measure",
         Fact::Dotted(_) => "version",
+        Fact::Fraction(_) => "fraction",
         Fact::Number(_) => "number",
     }
 }

@@ -131,12 +131,13 @@ const BRANDS: &[(&[&str], &str)] = &[
     (&["ok"], "أوكي"),
     (&["iban"], "آيبان"),
     (&["sim"], "سيم"),
+    (&["covid"], "كوفيد"),
     (&["zoom"], "زوم"),
     (&["bluetooth"], "بلوتوث"),
 ];
 
 /// Longest word that is spelled because it is all capitals.
-const ACRONYM_MAX: usize = 5;
+const ACRONYM_MAX: usize = 4;
 
 /// How a word of Latin letters is said in a sentence of `script`, where its voice would not know.
 pub(crate) fn latin(tokens: &[Token], at: usize, script: Script) -> Option<(String, usize)> {
@@ -151,7 +152,10 @@ pub(crate) fn latin(tokens: &[Token], at: usize, script: Script) -> Option<(Stri
     }
     if let Some((length, said)) = brand(tokens, at) {
         // Within a longer English name it stays English.
-        let is_inside = is_lower_latin(tokens.get(at + length))
+        let model = tokens.get(at + length).is_some_and(Token::is_number)
+            && is_lower_latin(tokens.get(at + length + 1));
+        let is_inside = model
+            || is_lower_latin(tokens.get(at + length))
             || at
                 .checked_sub(1)
                 .is_some_and(|n| is_lower_latin(tokens.get(n)) && brand(tokens, n).is_none());

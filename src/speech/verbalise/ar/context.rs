@@ -108,6 +108,8 @@ const VERBS: &[&str] = &[
 
 /// The case of the number at `at`. `before` is the case of a number that "و" joins it to.
 pub(crate) fn case_at(tokens: &[Token], at: usize, before: Option<Case>) -> Case {
+    // An article stands between: "خلال الـ24".
+    let at = at - usize::from(at > 0 && tokens[at - 1].text == "ال");
     let Some(last) = at.checked_sub(1).and_then(|n| tokens.get(n)) else { return Case::Nominative };
     if last.kind != Kind::Arabic {
         return Case::Nominative;
@@ -189,13 +191,17 @@ pub(crate) fn counts(tokens: &[Token], at: usize) -> bool {
     ];
     // "الغرفة 305 جاهزة": the number names what stands before it.
     let is_label = at.checked_sub(2).is_some_and(|n| tokens[n].text.starts_with("ال"));
-    tokens.get(at).is_some_and(|token| {
-        token.kind == Kind::Arabic
-            && !NOT_NOUNS.contains(&token.text.as_str())
-            && !GOVERNING.contains(&token.text.as_str())
-            && !(is_label && super::nouns::noun_of(&token.text).is_none())
-            && !token.text.starts_with("ال")
-            && !(token.text.starts_with('و') && super::nouns::noun_of(&token.text).is_none())
-            && !["ب", "ل", "ك", "ال"].contains(&token.text.as_str())
-    })
+    let Some(token) = tokens.get(at).filter(|token| token.kind == Kind::Arabic) else {
+        return false;
+    };
+    let word = token.text.as_str();
+    if super::nouns::noun_of(word).is_some() {
+        return true;
+    }
+    let is_other = NOT_NOUNS.contains(&word)
+        || GOVERNING.contains(&word)
+        || word.starts_with("ال")
+        || word.starts_with('و')
+        || ["ب", "ل", "ك"].contains(&word);
+    !is_other && !is_label
 }

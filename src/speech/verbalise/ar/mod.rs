@@ -55,6 +55,7 @@ pub(crate) fn say(fact: &Fact, place: &Place<'_>) -> Option<(String, usize)> {
             parts.join(" نقطة ")
         }
         Fact::Number(figure) => return Some(plain(figure, place)),
+        Fact::Fraction(parts) => fraction_of(*parts).to_owned(),
         Fact::Web(_) | Fact::Email(_) => return None,
     };
     let words =
@@ -76,7 +77,7 @@ fn plain(figure: &Figure, place: &Place<'_>) -> (String, usize) {
                 _ => place.case,
             };
             let words = nouns::counted(n, noun, word, case, "");
-            (if place.definite { format!("ال{words}") } else { words }, end + 1)
+            (if place.definite { with_article(n, &words) } else { words }, end + 1)
         }
         (Some(n), None) if place.definite && next.is_none() && n > 0 => {
             let gender = match place.from.checked_sub(2).and_then(|n| tokens.get(n)) {
@@ -93,6 +94,13 @@ fn plain(figure: &Figure, place: &Place<'_>) -> (String, usize) {
             (if place.definite { format!("ال{words}") } else { words }, end)
         }
     }
+}
+
+/// "الأربع والعشرون ساعة": both parts of a compound below a hundred are definite.
+fn with_article(n: u64, words: &str) -> String {
+    let words =
+        if (21..=99).contains(&n) { words.replacen(" و", " وال", 1) } else { words.to_owned() };
+    format!("ال{words}")
 }
 
 /// Any figure in words.
@@ -123,6 +131,18 @@ fn fraction(digits: &str) -> String {
             cardinal(n, Masculine, Nominative, false)
         }
         _ => spelled(digits),
+    }
+}
+
+/// What people call parts of a whole; and the shop that never closes.
+fn fraction_of(parts: [u8; 2]) -> &'static str {
+    match parts {
+        [1, 2] => "نصف",
+        [1, 3] => "ثلث",
+        [2, 3] => "ثلثا",
+        [1, 4] => "ربع",
+        [3, 4] => "ثلاثة أرباع",
+        _ => "على مدار الساعة طوال أيام الأسبوع",
     }
 }
 

@@ -87,7 +87,7 @@ pub(crate) fn cardinal(n: u64, gender: Gender, case: Case, leads: bool) -> Strin
         2 => parts.push(format!("{}{}", HUNDREDS[2], dual_end(case, leads && rest == 200))),
         _ => parts.push(HUNDREDS[hundreds].to_owned()),
     }
-    if rest % 100 > 0 {
+    if !rest.is_multiple_of(100) {
         parts.push(below_hundred((rest % 100) as usize, gender, case));
     }
     parts.join(" و")

@@ -37,6 +37,19 @@ pub(crate) fn say(fact: &Fact, before: Option<&Token>, after: Option<&Token>) ->
             parts.iter().map(|part| number(&Figure::of(part))).collect::<Vec<_>>().join(" point ")
         }
         Fact::Number(figure) => number(figure),
+        Fact::Fraction(parts) => fraction_of(*parts).to_owned(),
+    }
+}
+
+/// What people call parts of a whole; and the shop that never closes.
+fn fraction_of(parts: [u8; 2]) -> &'static str {
+    match parts {
+        [1, 2] => "a half",
+        [1, 3] => "a third",
+        [2, 3] => "two thirds",
+        [1, 4] => "a quarter",
+        [3, 4] => "three quarters",
+        _ => "twenty four seven",
     }
 }
 

@@ -61,7 +61,7 @@ pub(crate) fn cardinal(n: u64) -> String {
     match rest {
         0 => {}
         1..=19 => parts.push(ONES[rest].to_owned()),
-        _ if rest % 10 == 0 => parts.push(TENS[rest / 10].to_owned()),
+        _ if rest.is_multiple_of(10) => parts.push(TENS[rest / 10].to_owned()),
         _ => parts.push(format!("{} {}", TENS[rest / 10], ONES[rest % 10])),
     }
     parts.join(" ")

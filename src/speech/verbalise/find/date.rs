@@ -78,8 +78,8 @@ pub(crate) fn numeric(tokens: &[Token], at: usize) -> Option<Found> {
     Some((Fact::Date(Date { day, month, year: Some(year), marked_hijri: is_hijri }), end))
 }
 
-/// "09/2028", and "31/12" after a word that leads to a day.
-fn short(tokens: &[Token], at: usize) -> Option<Found> {
+/// Whether the word at `at` leads to a day, so that "1/2" is the first of February.
+pub(crate) fn leads_to_day(tokens: &[Token], at: usize) -> bool {
     const BEFORE: &[&str] = &[
         "حتى",
         "يوم",
@@ -98,6 +98,11 @@ fn short(tokens: &[Token], at: usize) -> Option<Found> {
         "due",
         "from",
     ];
+    is_one_of(tokens, at, BEFORE)
+}
+
+/// "09/2028", and "31/12" after a word that leads to a day.
+fn short(tokens: &[Token], at: usize) -> Option<Found> {
     let is_longer = is_tight(tokens, at + 3, &['/']);
     if !is_tight(tokens, at + 1, &['/']) || is_longer || !tokens[at].spaced {
         return None;
@@ -112,7 +117,12 @@ fn short(tokens: &[Token], at: usize) -> Option<Found> {
         let date = Date { day: 0, month, year: Some(second), marked_hijri: month.is_hijri };
         return Some((Fact::Date(date), at + 3));
     }
-    let is_led = at > 0 && is_one_of(tokens, at - 1, BEFORE);
+    if tokens[at].text.len() == 4 && is_year(first) {
+        let month = month(second, is_hijri_year(first))?;
+        let date = Date { day: 0, month, year: Some(first), marked_hijri: month.is_hijri };
+        return Some((Fact::Date(date), at + 3));
+    }
+    let is_led = at > 0 && leads_to_day(tokens, at - 1);
     let is_day = (1..=31).contains(&first) && tokens[at + 2].text.len() <= 2;
     let date = Date { day: first, month: month(second, false)?, year: None, marked_hijri: false };
     (is_led && is_day).then_some((Fact::Date(date), at + 3))

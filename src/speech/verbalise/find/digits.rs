@@ -69,6 +69,16 @@ pub(crate) fn digits(tokens: &[Token], at: usize) -> Option<Found> {
     let run = &tokens[at].text;
     let is_fraction = is_tight(tokens, at + 1, &['.', '٫', ',', '٬'])
         && tokens.get(at + 2).is_some_and(Token::is_number);
+    // "1000000 عميل": round, or with what it counts.
+    let is_counted = tokens.get(at + 1).is_some_and(|next| {
+        next.kind == Kind::Arabic
+            && crate::speech::verbalise::ar::nouns::noun_of(&next.text).is_some()
+    });
+    let is_quantity =
+        (is_counted || run.ends_with("000")) && !run.starts_with('0') && run.len() <= 12;
+    if is_quantity && !named {
+        return None;
+    }
     let is_name = (named && run.len() >= 3)
         || run.len() >= RUN_MIN
         || (run.starts_with('0') && run.len() > 1);
@@ -100,6 +110,10 @@ fn groups(tokens: &[Token], at: usize) -> (Vec<String>, usize, bool) {
         if is_tight(tokens, end, &['-', '–']) && tokens[end + 1].is_number() {
             groups.push(tokens[end + 1].text.clone());
             end += 2;
+        } else if let Some(inside) = bracket(tokens, end) {
+            dashed = false;
+            groups.push(inside.to_owned());
+            end += 3;
         } else if tokens.get(end).is_some_and(Token::is_number) {
             dashed = false;
             groups.push(tokens[end].text.clone());
@@ -109,6 +123,23 @@ fn groups(tokens: &[Token], at: usize) -> (Vec<String>, usize, bool) {
         }
     }
     (groups, end, dashed)
+}
+
+/// "(555)".
+fn bracket(tokens: &[Token], at: usize) -> Option<&str> {
+    let [open, inside, close] = tokens.get(at..at + 3)? else { return None };
+    let is_area = open.is('(') && close.is(')') && (2..=5).contains(&inside.text.len());
+    (is_area && inside.is_number()).then_some(&inside.text)
+}
+
+/// "(555) 123-4567".
+pub(crate) fn bracketed(tokens: &[Token], at: usize) -> Option<Found> {
+    let mut all = vec![bracket(tokens, at)?.to_owned()];
+    tokens.get(at + 3).filter(|t| t.is_number())?;
+    let (rest, end, _) = groups(tokens, at + 3);
+    all.extend(rest);
+    let total: usize = all.iter().map(String::len).sum();
+    (total >= RUN_MIN).then(|| (Fact::Digits { plus: false, groups: regroup(all) }, end))
 }
 
 /// Whether groups of digits are one number, and not two quantities or a range.

@@ -25,7 +25,7 @@ impl Figure {
     pub(crate) fn value(&self) -> Option<u64> {
         let shift = u32::try_from(self.fraction.len()).ok()?;
         let unit = 10_u64.checked_pow(shift)?;
-        if self.whole.len() > DIGITS_MAX || self.magnitude % unit != 0 {
+        if self.whole.len() > DIGITS_MAX || !self.magnitude.is_multiple_of(unit) {
             return None;
         }
         let digits: u64 = format!("{}{}", self.whole, self.fraction).parse().ok()?;
@@ -59,6 +59,19 @@ pub(crate) fn figure(tokens: &[Token], at: usize) -> Option<(Figure, usize)> {
     end += 1;
     if first.text.len() <= 3 && !first.text.starts_with('0') {
         while is_tight(tokens, end, &[',', '٬', '،']) && is_number_of(tokens, end + 1, 3) {
+            figure.whole.push_str(&tokens[end + 1].text);
+            figure.grouped = true;
+            end += 2;
+        }
+    }
+    // "1.000.000": two dots are no decimals.
+    let is_dotted = figure.whole.len() <= 3
+        && is_tight(tokens, end, &['.'])
+        && is_number_of(tokens, end + 1, 3)
+        && is_tight(tokens, end + 2, &['.'])
+        && is_number_of(tokens, end + 3, 3);
+    if is_dotted && !figure.grouped && !first.text.starts_with('0') {
+        while is_tight(tokens, end, &['.']) && is_number_of(tokens, end + 1, 3) {
             figure.whole.push_str(&tokens[end + 1].text);
             figure.grouped = true;
             end += 2;
@@ -108,6 +121,27 @@ pub(crate) fn percent(tokens: &[Token], at: usize) -> Option<Found> {
     Some((Fact::Percent(figure), end + 1))
 }
 
+/// "٪50", as Arabic is sometimes typed.
+pub(crate) fn percent_first(tokens: &[Token], at: usize) -> Option<Found> {
+    let is_sign = tokens[at].is('%') || tokens[at].is('٪');
+    let next = tokens.get(at + 1).filter(|next| next.is_number() && !next.spaced)?;
+    debug_assert!(next.range.start > 0);
+    let (figure, end) = figure(tokens, at + 1)?;
+    (is_sign && tokens[at].spaced).then_some((Fact::Percent(figure), end))
+}
+
+/// Parts that have names: halves, thirds, quarters.
+pub(crate) fn fraction(tokens: &[Token], at: usize) -> Option<Found> {
+    const KNOWN: &[[u8; 2]] = &[[1, 2], [1, 3], [2, 3], [1, 4], [3, 4], [24, 7]];
+    if !is_tight(tokens, at + 1, &['/']) || is_tight(tokens, at + 3, &['/']) || !tokens[at].spaced {
+        return None;
+    }
+    let parts = [tokens[at].text.parse().ok()?, tokens[at + 2].text.parse().ok()?];
+    // After these it is a day: "حتى 1/2".
+    let is_date = at > 0 && super::date::leads_to_day(tokens, at - 1);
+    (KNOWN.contains(&parts) && !is_date).then_some((Fact::Fraction(parts), at + 3))
+}
+
 /// "1st", "the 22nd". Arabic ordinals are found by their article, in `ar`.
 pub(crate) fn ordinal(tokens: &[Token], at: usize) -> Option<Found> {
     let suffix = tokens.get(at + 1).filter(|t| !t.spaced)?;
@@ -125,5 +159,9 @@ pub(crate) fn dotted(tokens: &[Token], at: usize) -> Option<Found> {
         end += 2;
     }
     let is_version = parts.len() == 2 && at > 0 && is_one_of(tokens, at - 1, &["v", "version"]);
-    (parts.len() > 2 || is_version).then_some((Fact::Dotted(parts), end))
+    // "1.000.000" is a number, "192.168.100.100" is not.
+    let is_grouped = parts[0].len() <= 3
+        && !parts[0].starts_with('0')
+        && parts[1..].iter().all(|part| part.len() == 3 && part.ends_with('0'));
+    ((parts.len() > 2 && !is_grouped) || is_version).then_some((Fact::Dotted(parts), end))
 }

@@ -52,6 +52,8 @@ pub(crate) enum Fact {
         figure: Figure,
         unit: &'static Unit,
     },
+    /// 1/2 and its like, and 24/7.
+    Fraction([u8; 2]),
     /// 1.2.3
     Dotted(Vec<String>),
     Number(Figure),
@@ -67,6 +69,8 @@ pub(crate) fn find(tokens: &[Token], at: usize) -> Option<Found> {
         return currency::money(tokens, at)
             .or_else(|| digits::international(tokens, at))
             .or_else(|| digits::tail(tokens, at))
+            .or_else(|| digits::bracketed(tokens, at))
+            .or_else(|| figure::percent_first(tokens, at))
             .or_else(|| figure::signed(tokens, at));
     }
     if token.is_word() {
@@ -77,6 +81,7 @@ pub(crate) fn find(tokens: &[Token], at: usize) -> Option<Found> {
             .or_else(|| date::month_first(tokens, at));
     }
     address::address(tokens, at)
+        .or_else(|| figure::fraction(tokens, at))
         .or_else(|| date::numeric(tokens, at))
         .or_else(|| date::day_first(tokens, at))
         .or_else(|| time::time(tokens, at))

@@ -119,18 +119,23 @@ pub(crate) struct Month {
     pub(crate) name: Option<&'static str>,
 }
 
+/// English months have a capital: "may" and "mar" are words.
+fn is_month(month: &str, name: &str) -> bool {
+    month == name || (name.len() > 3 && month.to_uppercase() == name)
+}
+
 /// The month named at `at`, and the token after it.
 pub(crate) fn named(tokens: &[Token], at: usize) -> Option<(Month, usize)> {
     let one = tokens.get(at)?.text.as_str();
     let two = tokens.get(at + 1).map(|next| format!("{one} {}", next.text));
     let by_name = |name: &str| {
         let in_list = |list: &[&'static str; 12], is_hijri: bool, keeps: bool| {
-            let number = list.iter().position(|m| m.eq_ignore_ascii_case(name))?;
+            let number = list.iter().position(|m| is_month(m, name))?;
             let name = keeps.then_some(list[number]);
             Some(Month { number: number + 1, is_hijri, name })
         };
         let also = |list: &[(&'static str, usize)], is_hijri: bool| {
-            let (known, number) = list.iter().find(|(m, _)| m.eq_ignore_ascii_case(name))?;
+            let (known, number) = list.iter().find(|(m, _)| is_month(m, name))?;
             // Levantine names stay; other spellings are put right.
             let is_misspelled = ["ابريل", "إبريل", "اغسطس", "اكتوبر"].iter().any(|m| m == known);
             let keeps = !is_hijri && !is_misspelled && !known.is_ascii();

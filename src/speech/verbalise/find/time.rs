@@ -38,6 +38,12 @@ pub(crate) fn time(tokens: &[Token], at: usize) -> Option<Found> {
     }
     let after_clock =
         at > 0 && is_one_of(tokens, at - 1, &["الساعة", "والساعة", "للساعة", "بالساعة"]);
+    // "الساعة 9 و10".
+    let after_clock = after_clock
+        || at > 2
+            && is_one_of(tokens, at - 1, &["و", "إلى", "أو"])
+            && tokens[at - 2].is_number()
+            && is_one_of(tokens, at - 3, &["الساعة"]);
     let written = half(tokens, end, has_minutes || after_clock || follows_time(tokens, at));
     let is_counted =
         tokens.get(end).is_some_and(|t| t.is('%') || t.is('.') && is_tight(tokens, end, &['.']));
