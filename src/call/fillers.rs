@@ -18,7 +18,7 @@ use super::playout::Phrase;
 use crate::config::Config;
 use crate::engines::Engines;
 use crate::engines::tts::{Synthesis, Synthesized, TextToSpeech};
-use crate::speech::speakable;
+use crate::speech::written;
 
 /// Longest audio of one: a voice that speaks on is cut off here, between two words or not.
 const AUDIO_MAX: Duration = Duration::from_secs(5);
@@ -83,7 +83,7 @@ pub(crate) fn spawn(
 fn requests(config: &Config, sample_rate_hz: u32) -> Vec<Synthesis> {
     let of = |language: &String| {
         let phrases = config.agent.fillers.get(language).map_or("", String::as_str).split('|');
-        let phrases = phrases.map(speakable).filter(|text| !text.is_empty());
+        let phrases = phrases.map(written).filter(|text| !text.is_empty());
         let request = |text| Synthesis {
             text,
             voice: config.voice_for(language).to_owned(),

@@ -15,7 +15,7 @@ use crate::dialog::ClauseSplitter;
 use crate::engines::llm::{ChatMessage, Generated, Generation};
 use crate::engines::tts::{Synthesis, Synthesized};
 use crate::engines::{EngineError, Engines};
-use crate::speech::{language_of, speakable};
+use crate::speech::{Manner, Run, Spoken};
 use crate::turn::ReplyId;
 
 /// What a reply's task reports, in this order for each clause.
@@ -160,17 +160,23 @@ impl ReplyTask {
         fixed: bool,
     ) -> Result<(), EngineError> {
         let mut said_anything = false;
+        let mut language = self.config.agent.languages.first().cloned().unwrap_or_default();
+        let lexicon = self.config.lexicon();
         while let Some(clause) = clauses.recv().await {
-            let text = speakable(&clause);
-            if text.is_empty() {
+            let languages = &self.config.agent.languages;
+            let manner = Manner { languages, language: &language, lexicon: &lexicon };
+            let spoken = Spoken::new(&clause, &manner);
+            if spoken.runs().is_empty() {
                 continue;
             }
+            // "12:30." belongs to the language of what was said before it.
+            language = manner.language_of(spoken.written()).to_owned();
             if said_anything {
                 self.preparation.commit().await;
             }
             said_anything = true;
             self.preparation.count_clause();
-            self.speak_clause(text, fixed).await?;
+            self.speak_clause(&spoken, fixed).await?;
             if !self.preparation.is_committed() {
                 self.report(ReplyEvent::Waits).await;
             }
@@ -184,15 +190,30 @@ impl ReplyTask {
         }
     }
 
-    async fn speak_clause(&self, text: String, fixed: bool) -> Result<(), EngineError> {
-        self.report(ReplyEvent::Clause(text.clone())).await;
+    /// Speaks a clause run by run, each by the voice of its language. Reports the written words, and
+    /// when they start, for that is what captions and history keep.
+    async fn speak_clause(&self, spoken: &Spoken, fixed: bool) -> Result<(), EngineError> {
+        self.report(ReplyEvent::Clause(spoken.written().to_owned())).await;
+        let mut marks = Marks::default();
+        for run in spoken.runs() {
+            self.speak_run(run, spoken, &mut marks, fixed).await?;
+        }
+        self.report(ReplyEvent::Words(marks.written(spoken, &[]))).await;
+        Ok(())
+    }
+
+    async fn speak_run(
+        &self,
+        run: &Run,
+        spoken: &Spoken,
+        marks: &mut Marks,
+        fixed: bool,
+    ) -> Result<(), EngineError> {
         let tts = &self.config.tts;
-        let language = language_of(&text, &self.config.agent.languages).to_owned();
-        let voice = self.config.voice_for(&language).to_owned();
         let request = Synthesis {
-            text,
-            voice,
-            language,
+            text: run.text.clone(),
+            voice: self.config.voice_for(&run.language).to_owned(),
+            language: run.language.clone(),
             speed: tts.speed,
             sample_rate_hz: self.agent_rate_hz,
         };
@@ -200,20 +221,28 @@ impl ReplyTask {
         let mut audio =
             if fixed { voice.synthesize_line(request) } else { voice.synthesize(request) };
         let patience = Duration::from_millis(u64::from(tts.timeout_ms));
+        let mut samples = 0;
         loop {
             let next = timeout(patience, audio.next()).await;
             let next =
                 next.map_err(|_| EngineError::TimedOut { engine: "tts", after: patience })?;
             match next.transpose()? {
                 Some(Synthesized::Words(words)) => {
+                    let words = marks.written(spoken, &words);
                     self.report(ReplyEvent::WordsAhead(words)).await;
                 }
-                Some(Synthesized::Audio(pcm)) => self.report(ReplyEvent::Audio(pcm)).await,
+                Some(Synthesized::Audio(pcm)) => {
+                    samples += pcm.len() as u64;
+                    self.report(ReplyEvent::Audio(pcm)).await;
+                }
                 Some(Synthesized::Done(stats)) => {
-                    self.report(ReplyEvent::Words(stats.words)).await;
+                    marks.run_is_over(&run.text, &stats.words, samples);
                     return Ok(());
                 }
-                None => return Ok(()),
+                None => {
+                    marks.run_is_over(&run.text, &[], samples);
+                    return Ok(());
+                }
             }
         }
     }
@@ -221,5 +250,74 @@ impl ReplyTask {
     async fn report(&self, event: ReplyEvent) {
         // Fails only when the call is over, and then this task is being aborted.
         let _ = self.outcomes.send(Outcome::Reply(self.reply, event)).await;
+    }
+}
+
+/// When the spoken words of a clause start, over all of its runs.
+#[derive(Debug, Default)]
+struct Marks {
+    /// Of the runs that are over, in samples from the start of the clause.
+    spoken: Vec<u64>,
+    /// Samples of the runs that are over.
+    samples: u64,
+    /// A voice did not tell: nothing is known, and playout counts by the clause's length.
+    unknown: bool,
+}
+
+impl Marks {
+    /// When the written words start that are known by now; `ahead` are words of the run that plays.
+    fn written(&self, spoken: &Spoken, ahead: &[(String, u64)]) -> Vec<(String, u64)> {
+        if self.unknown {
+            return Vec::new();
+        }
+        let mut marks = self.spoken.clone();
+        marks.extend(ahead.iter().map(|(_, start)| self.samples + start));
+        spoken.written_marks(&marks)
+    }
+
+    /// A run is over: `words` are its marks, one for each word of `text`, or the voice did not tell.
+    fn run_is_over(&mut self, text: &str, words: &[(String, u64)], samples: u64) {
+        // A guess would do harm: a pause goes back to where it believes that a word began.
+        self.unknown |= words.len() != text.split_whitespace().count();
+        self.spoken.extend(words.iter().map(|(_, start)| self.samples + start));
+        self.samples += samples;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::speech::Lexicon;
+
+    fn marks(starts: &[u64]) -> Vec<(String, u64)> {
+        starts.iter().map(|start| (String::new(), *start)).collect()
+    }
+
+    fn spoken(text: &str) -> Spoken {
+        let languages = ["ar".to_owned(), "en".to_owned()];
+        let lexicon = Lexicon::default();
+        Spoken::new(text, &Manner { languages: &languages, language: "ar", lexicon: &lexicon })
+    }
+
+    #[test]
+    fn marks_of_runs_are_counted_on_and_told_for_written_words() {
+        let spoken = spoken("ادفع 20 ريال عبر Premium Account");
+        let [first, second] = spoken.runs() else { panic!("{:?}", spoken.runs()) };
+        assert_eq!(first.text, "ادفع عشرين ريالًا عبر");
+        let mut all = Marks::default();
+        all.run_is_over(&first.text, &marks(&[0, 100, 200, 300]), 400);
+        let told: Vec<u64> = all.written(&spoken, &marks(&[0])).iter().map(|w| w.1).collect();
+        assert_eq!(told, [0, 100, 200, 300, 400], "one word of the second run is known");
+        all.run_is_over(&second.text, &marks(&[0, 150]), 300);
+        let told: Vec<u64> = all.written(&spoken, &[]).iter().map(|w| w.1).collect();
+        assert_eq!(told, [0, 100, 200, 300, 400, 550]);
+    }
+
+    #[test]
+    fn a_voice_that_tells_no_marks_leaves_the_clause_to_its_length() {
+        let spoken = spoken("مرحبا بك");
+        let mut all = Marks::default();
+        all.run_is_over(&spoken.runs()[0].text, &[], 400);
+        assert_eq!(all.written(&spoken, &[]), []);
     }
 }

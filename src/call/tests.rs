@@ -22,6 +22,7 @@ mod hostile;
 mod interruption;
 mod simulation;
 mod waiting;
+mod spoken;
 
 /// Loud is speech: enough for callers made of tones.
 struct Loudness;

@@ -12,7 +12,7 @@ use crate::audio;
 use crate::config::Config;
 use crate::engines::RunningEngines;
 use crate::engines::tts::{Synthesis, SynthesisStats, Synthesized, TextToSpeech as _};
-use crate::speech::{language_of, speakable};
+use crate::speech::{Explained, Lexicon, Manner, Spoken};
 use crate::supervisor::EngineKind;
 
 /// Longest text: what a voice reads in an hour.
@@ -23,6 +23,7 @@ const TEXT_BYTES_MAX: u64 = 64 * 1024;
 #[command(after_help = "Examples:
   sawt say 'Hello, how can I help you?' -o hello.wav
   sawt say 'مرحبا بك' -o marhaba.wav
+  sawt say --explain 'رصيدك 1500.50 ريال حتى 12/03/2026'   # what the voice gets, and why; no sound
   echo 'A longer text.' | sawt say - -o long.wav --voice en_US-joe-medium --rate 16000")]
 pub struct Args {
     /// What to say; `-` reads it from standard input
@@ -42,6 +43,9 @@ pub struct Args {
     /// Silence before the speech, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=60_000))]
     lead_in: u32,
+    /// Print how the text becomes speech, step by step, and make no sound
+    #[arg(long)]
+    explain: bool,
     /// Print what was done as JSON
     #[arg(long)]
     json: bool,
@@ -52,19 +56,26 @@ pub struct Args {
 /// # Errors
 /// What went wrong, and what to do next.
 pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
-    let text = speakable(&text_of(&args.text)?);
-    if text.is_empty() {
+    let text = text_of(&args.text)?;
+    let lexicon = config.lexicon();
+    let manner = manner_of(&config, &lexicon);
+    if args.explain {
+        return explain(&Spoken::explain(&text, &manner), &args, &config);
+    }
+    let spoken = Spoken::new(&text, &manner);
+    if spoken.runs().is_empty() {
         bail!("there is nothing to say in the text; give words in Arabic or English");
     }
     let rate_hz = args.rate.unwrap_or(config.tts.output_sample_rate_hz);
-    let language = language_of(&text, &config.agent.languages).to_owned();
-    let voice = match &args.voice {
-        Some(voice) => voice.clone(),
-        None => config.voice_for(&language).to_owned(),
-    };
-    let request = Synthesis { text, voice, language, speed: args.speed, sample_rate_hz: rate_hz };
+    let requests = requests_of(&spoken, args.voice.as_deref(), args.speed, rate_hz, &config);
     let waiting = Waiting::start("Speaking");
-    let (speech, stats) = render([request], &config).await?.pop().unwrap_or_default();
+    let mut speech = Vec::new();
+    let mut stats: Option<SynthesisStats> = None;
+    for (pcm, run) in render(requests, &config).await? {
+        speech.extend(pcm);
+        stats.get_or_insert(run);
+    }
+    let stats = stats.unwrap_or_default();
     waiting.done();
     if speech.is_empty() {
         bail!("the voice {} made no sound of this text; try another --voice", stats.voice);
@@ -93,6 +104,52 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn manner_of<'a>(config: &'a Config, lexicon: &'a Lexicon) -> Manner<'a> {
+    let languages = &config.agent.languages;
+    Manner { languages, language: languages.first().map_or("en", String::as_str), lexicon }
+}
+
+/// One request for each run of a text.
+fn requests_of(
+    spoken: &Spoken,
+    voice: Option<&str>,
+    speed: f32,
+    sample_rate_hz: u32,
+    config: &Config,
+) -> Vec<Synthesis> {
+    let runs = spoken.runs().iter();
+    runs.map(|run| Synthesis {
+        text: run.text.clone(),
+        voice: voice.unwrap_or(config.voice_for(&run.language)).to_owned(),
+        language: run.language.clone(),
+        speed,
+        sample_rate_hz,
+    })
+    .collect()
+}
+
+/// Prints the path of a text from what is written to what each voice gets.
+fn explain(path: &Explained, args: &Args, config: &Config) -> anyhow::Result<()> {
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(path)?);
+        return Ok(());
+    }
+    println!("text      {}", path.text.trim());
+    println!("written   {}", path.written);
+    for step in &path.steps {
+        println!("          {} → {}   [{}]", step.written, step.spoken, step.by);
+    }
+    println!("spoken    {}", path.spoken);
+    for run in &path.runs {
+        let voice = args.voice.as_deref().unwrap_or(config.voice_for(&run.language));
+        println!("{:<9} {}   [{voice}]", run.language, run.text);
+    }
+    if path.runs.is_empty() {
+        println!("          nothing to say: no voice is asked");
+    }
+    Ok(())
+}
+
 fn text_of(text: &str) -> anyhow::Result<String> {
     if text != "-" {
         return Ok(text.to_owned());
@@ -112,14 +169,16 @@ pub(crate) async fn speak_into(
     config: &Config,
 ) -> anyhow::Result<Vec<PathBuf>> {
     let rate_hz = config.tts.output_sample_rate_hz;
-    let requests = texts.iter().map(|text| {
-        let language = language_of(text, &config.agent.languages).to_owned();
-        let voice = config.voice_for(&language).to_owned();
-        let text = (*text).to_owned();
-        Synthesis { text, voice, language, speed: 1.0, sample_rate_hz: rate_hz }
-    });
+    let lexicon = config.lexicon();
+    let manner = manner_of(config, &lexicon);
+    let spoken = texts.iter().map(|text| Spoken::new(text, &manner));
+    let requests: Vec<Vec<Synthesis>> =
+        spoken.map(|spoken| requests_of(&spoken, None, 1.0, rate_hz, config)).collect();
+    let runs_of_each: Vec<usize> = requests.iter().map(Vec::len).collect();
+    let mut rendered = render(requests.into_iter().flatten(), config).await?.into_iter();
     let mut files = Vec::new();
-    for (n, (pcm, _)) in render(requests, config).await?.into_iter().enumerate() {
+    for (n, runs) in runs_of_each.into_iter().enumerate() {
+        let pcm: Vec<i16> = rendered.by_ref().take(runs).flat_map(|(pcm, _)| pcm).collect();
         let file = folder.join(format!("q{:02}.wav", n + 1));
         audio::wav::write(&file, rate_hz, &[&pcm])?;
         files.push(file);

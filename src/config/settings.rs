@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::speech::Lexicon;
+
 /// All settings of Sawt. Every key has a default; an empty file is a valid configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -383,6 +385,8 @@ pub struct TtsConfig {
     pub voice_default: String,
     /// Language to voice, e.g. { ar = "espeak-ar", en = "en_US-joe-medium" }.
     pub voice_map: BTreeMap<String, String>,
+    /// Word or phrase to how it is spoken, e.g. { "STC" = "إس تي سي" }; wins over every rule of ours.
+    pub lexicon: BTreeMap<String, String>,
     /// 1: the voice's own pace; 0.5..2.
     pub speed: f32,
     /// Rate of the agent's audio in Hz.
@@ -404,6 +408,7 @@ impl Default for TtsConfig {
                 ("ar".to_owned(), "espeak-ar".to_owned()),
             ]
             .into(),
+            lexicon: BTreeMap::new(),
             speed: 1.0,
             output_sample_rate_hz: 24_000,
             threads: 0,
@@ -482,5 +487,11 @@ impl Config {
             return &tts.voice;
         }
         tts.voice_map.get(language).unwrap_or(&tts.voice_default)
+    }
+
+    /// The words that this site speaks its own way.
+    pub fn lexicon(&self) -> Lexicon {
+        let entries = self.tts.lexicon.iter();
+        Lexicon::new(entries.map(|(phrase, spoken)| (phrase.as_str(), spoken.as_str())))
     }
 }

@@ -180,12 +180,55 @@ fn binds_on(word: &str) -> bool {
         "will", "would", "can", "could", "should", "may", "must", "do", "does", "did", "have",
         "has", "had", "not", "very", "too", "so", "and", "or", "but", "if", "because", "which",
         "who", "when", "where", "while", "then", "there", "also", "just", "please", "let", "dr",
-        "mr", "mrs",
+        "mr", "mrs", "thousand", "million", "billion", "number",
     ];
     const ARABIC: &[&str] = &[
-        "في", "من", "إلى", "الى", "على", "عن", "مع", "أن", "ان", "إن", "لا", "ما", "لم", "لن", "قد",
-        "هل", "هذا", "هذه", "ذلك", "تلك", "كل", "بين", "بعد", "قبل", "عند", "حتى", "أو", "ثم",
-        "لكن", "يا", "غير", "أي", "هو", "هي", "كان", "التي", "الذي",
+        "في",
+        "من",
+        "إلى",
+        "الى",
+        "على",
+        "عن",
+        "مع",
+        "أن",
+        "ان",
+        "إن",
+        "لا",
+        "ما",
+        "لم",
+        "لن",
+        "قد",
+        "هل",
+        "هذا",
+        "هذه",
+        "ذلك",
+        "تلك",
+        "كل",
+        "بين",
+        "بعد",
+        "قبل",
+        "عند",
+        "حتى",
+        "أو",
+        "ثم",
+        "لكن",
+        "يا",
+        "غير",
+        "أي",
+        "هو",
+        "هي",
+        "كان",
+        "التي",
+        "الذي",
+        "ألف",
+        "آلاف",
+        "مليون",
+        "ملايين",
+        "مليار",
+        "رقم",
+        "الساعة",
+        "عام",
+        "سنة",
     ];
     let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
     // "25 dollars", "7 in the evening": what a number counts comes after it.
@@ -233,17 +276,23 @@ fn without_marks(word: &str) -> String {
 fn is_abbreviation(text: &str) -> bool {
     const KNOWN: &[&str] = &[
         "dr", "mr", "mrs", "ms", "prof", "st", "no", "vs", "etc", "e.g", "i.e", "a.m", "p.m",
-        "inc", "jr", "sr", "ext", "dept", "approx", "apt",
+        "inc", "jr", "sr", "ext", "dept", "approx", "apt", "ltd", "co", "corp", "ave", "blvd",
+        "rd", "tel", "fig",
     ];
     let word = text.rsplit(char::is_whitespace).next().unwrap_or_default();
     let word = word.trim_start_matches(OPENING);
+    // "نفتح الساعة 9 ص.": after a number they are the halves of the day, and may end a sentence.
+    let before = text[..text.len() - word.len()].trim_end();
+    if matches!(word, "ص" | "م" | "هـ") && before.ends_with(char::is_numeric) {
+        return false;
+    }
     // One letter ("J. Smith", "د. أحمد"), several ("U.S.", "أ.د."), or a list number at the start of
     // a line ("1. First").
     word.split('.').all(|part| part.chars().count() == 1 && part.chars().all(char::is_alphabetic))
         || word.chars().count() == 1
         || KNOWN.iter().any(|known| word.eq_ignore_ascii_case(known))
-        || ((1..=2).contains(&word.len())
-            && word.bytes().all(|b| b.is_ascii_digit())
+        || ((1..=2).contains(&word.chars().count())
+            && word.chars().all(char::is_numeric)
             && starts_line(text, word))
 }
 

@@ -1,7 +1,23 @@
-//! Text to speakable text and back, in Arabic and English: pure functions.
+//! Text to speakable text, in Arabic and English: pure functions.
+//!
+//! A text is filtered (`filter`) into what is *written*, which captions and history keep; the operator's
+//! lexicon (`lexicon`) and the rules (`verbalise`) turn that into what is *spoken*; words of another
+//! script become runs of their own, for a voice of their own (`spoken`). `align` leads from spoken words
+//! back to written ones. Lacks diacritics: they go between the runs and the voice.
 
+mod align;
+mod filter;
+mod lexicon;
 mod script;
-mod speakable;
+mod spoken;
+mod tokens;
+mod verbalise;
 
+pub use filter::written;
+pub use lexicon::Lexicon;
 pub use script::language_of;
-pub use speakable::speakable;
+pub use spoken::{Explained, Manner, Run, Spoken, Step};
+pub use verbalise::By;
+
+#[cfg(test)]
+mod tests;

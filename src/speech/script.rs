@@ -17,6 +17,22 @@ pub fn language_of<'a>(text: &str, languages: &'a [String]) -> &'a str {
     by_script.or(languages.first()).map_or("en", String::as_str)
 }
 
+/// Scripts that a voice is chosen by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Script {
+    Arabic,
+    /// Any other.
+    Latin,
+}
+
+/// The script of the first letter of `word`; a word without letters is Latin.
+pub(crate) fn script_of(word: &str) -> Script {
+    match word.chars().find(|c| c.is_alphabetic()) {
+        Some(c) if is_arabic(c) => Script::Arabic,
+        _ => Script::Latin,
+    }
+}
+
 /// Whether `c` belongs to the Arabic blocks.
 pub(crate) fn is_arabic(c: char) -> bool {
     matches!(c, '\u{600}'..='\u{6ff}' | '\u{750}'..='\u{77f}' | '\u{8a0}'..='\u{8ff}'

@@ -111,6 +111,17 @@ fn numbers_times_and_abbreviations_are_not_cut() {
     check_whole("The U.S. office is closed.");
     check_whole("قال د. أحمد نعم.");
     check_whole("السعر 3.5 دينار.");
+    check_whole("بلغ الرصيد 1,500.50 ر.س. في حسابك");
+    check_whole("بلغ الرصيد ١٬٥٠٠٫٥٠ ريال");
+    check_whole("عنواننا ص.ب. 1234 الرياض");
+    check_whole("مع أ.د. محمد");
+    check_whole("الموعد 12:30 ظهرا");
+    check_whole("Ask Acme Co. today.");
+    check(
+        "نفتح الساعة 9 ص. نغلق الساعة 5 م. أهلا",
+        &["نفتح الساعة 9 ص.", "نغلق الساعة 5 م.", "أهلا"],
+    );
+    check("١. الأول\n٢. الثاني", &["١. الأول", "٢. الثاني"]);
     check("1. First one\n2. Second one", &["1. First one", "2. Second one"]);
     check("It was 5, then six.", &["It was 5,", "then six."]);
 }
