@@ -1,5 +1,7 @@
 //! Text to speakable text and back, in Arabic and English: pure functions.
 
+pub mod guard;
+pub mod normalise;
 mod script;
 mod speakable;
 
