@@ -89,13 +89,15 @@ async fn hear(ears: &Ears, config: &Config, clip: &Labelled) -> anyhow::Result<(
         Some(language) => vec![language.clone()],
         None => config.agent.languages.clone(),
     };
-    let (mut words, mut confidence, mut no_speech) = (Vec::new(), 1.0_f32, 0.0_f32);
+    let (mut words, mut confidence, mut no_speech, mut language) =
+        (Vec::new(), 1.0_f32, 0.0_f32, 1.0_f32);
     for piece in pieces_of(&pcm) {
         let heard: std::result::Result<_, EngineError> =
             ears.transcribe(config, piece.to_vec(), languages.clone()).await;
         let heard = heard?;
         confidence = confidence.min(heard.confidence);
         no_speech = no_speech.max(heard.no_speech_probability);
+        language = language.min(heard.language_probability);
         words.push(heard.text);
     }
     let text = words.join(" ").trim().to_owned();
@@ -104,6 +106,7 @@ async fn hear(ears: &Ears, config: &Config, clip: &Labelled) -> anyhow::Result<(
         below_usual_db: None,
         confidence,
         no_speech_probability: no_speech,
+        language_probability: language,
     };
     Ok((text, evidence))
 }
@@ -369,6 +372,7 @@ mod tests {
             below_usual_db: None,
             confidence: 0.8,
             no_speech_probability: 0.0,
+            language_probability: 1.0,
         };
         let results = labels.clips.iter().zip(heard).map(|(clip, heard)| {
             Some(compare(labels, &guard, clip, (*heard).to_owned(), &evidence))

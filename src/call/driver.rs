@@ -311,8 +311,8 @@ impl Call {
         let outcome = match result {
             Ok(heard) => {
                 self.learn_from(&asked, &heard);
-                if let Some((words, why)) = heard.refused {
-                    self.reporter.refused(asked.from, asked.until, words, why);
+                if let Some((words, why, evidence)) = heard.refused {
+                    self.reporter.refused(asked.from, asked.until, words, why, evidence);
                 }
                 self.transcript_at = Some(now);
                 TranscriptOutcome::Words(heard.text)

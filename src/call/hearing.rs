@@ -21,7 +21,7 @@ pub(crate) struct Heard {
     /// What the model heard first: which language it took the speech for.
     pub(crate) first: Transcript,
     /// What was taken away from the model's words, and why.
-    pub(crate) refused: Option<(String, Refusal)>,
+    pub(crate) refused: Option<(String, Refusal, Evidence)>,
 }
 
 /// Hears one piece of audio.
@@ -73,24 +73,33 @@ impl Ears {
             Verdict::Keep => (best.text, None),
             Verdict::Trim(text, why) => {
                 let rest = best.text.get(text.len()..).unwrap_or_default().trim().to_owned();
-                (text, Some((rest, why)))
+                let evidence = self.evidence(&best);
+                (text, Some((rest, why, evidence)))
             }
-            Verdict::Drop(why) => (String::new(), Some((best.text, why))),
+            Verdict::Drop(why) => {
+                let evidence = self.evidence(&best);
+                (String::new(), Some((best.text, why, evidence)))
+            }
         };
         Ok(Heard { text, first, refused })
     }
 
     fn judge(&self, heard: &Transcript) -> Verdict {
         let Some(guard) = &self.guard else { return Verdict::Keep };
-        guard.judge(
-            &heard.text,
-            &Evidence {
-                speech_ms: Some(self.sound.speech_ms),
-                below_usual_db: self.usual_dbfs.map(|usual| usual - self.sound.dbfs),
-                confidence: heard.confidence,
-                no_speech_probability: heard.no_speech_probability,
-            },
-        )
+        let evidence = self.evidence(heard);
+        let verdict = guard.judge(&heard.text, &evidence);
+        tracing::debug!(?evidence, believed = verdict == Verdict::Keep, "Judged.");
+        verdict
+    }
+
+    fn evidence(&self, heard: &Transcript) -> Evidence {
+        Evidence {
+            speech_ms: Some(self.sound.speech_ms),
+            below_usual_db: self.usual_dbfs.map(|usual| usual - self.sound.dbfs),
+            confidence: heard.confidence,
+            no_speech_probability: heard.no_speech_probability,
+            language_probability: heard.language_probability,
+        }
     }
 }
 
@@ -153,6 +162,10 @@ mod tests {
         ears.hear(request).await.unwrap()
     }
 
+    fn refused(heard: &Heard) -> Option<(&str, Refusal)> {
+        heard.refused.as_ref().map(|(words, why, _)| (words.as_str(), *why))
+    }
+
     #[tokio::test]
     async fn a_short_word_that_sounds_english_stays_arabic_in_an_arabic_call() {
         let answers =
@@ -174,7 +187,7 @@ mod tests {
             ("ar", said("صباح الخير", "ar", 1.0, 0.8)),
         ];
         let heard = hear("ar", &answers, 1_500).await;
-        assert_eq!((heard.text.as_str(), heard.refused), ("صباح الخير", None));
+        assert_eq!((heard.text.as_str(), refused(&heard)), ("صباح الخير", None));
     }
 
     #[tokio::test]
@@ -182,10 +195,10 @@ mod tests {
         let credit = said("أريد رصيدي ترجمة نانسي قنقر", "ar", 0.99, 0.8);
         let heard = hear("ar", &[("ar+en", credit)], 2_500).await;
         assert_eq!(heard.text, "أريد رصيدي");
-        assert_eq!(heard.refused, Some(("ترجمة نانسي قنقر".into(), Refusal::Credit)));
+        assert_eq!(refused(&heard), Some(("ترجمة نانسي قنقر", Refusal::Credit)));
         let ending = said("اشتركوا في القناة", "ar", 0.99, 0.8);
         let heard = hear("ar", &[("ar+en", ending)], 200).await;
         assert_eq!(heard.text, "");
-        assert_eq!(heard.refused, Some(("اشتركوا في القناة".into(), Refusal::Phrase)));
+        assert_eq!(refused(&heard), Some(("اشتركوا في القناة", Refusal::Phrase)));
     }
 }

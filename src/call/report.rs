@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::speculation::SpeculationReport;
-use crate::speech::guard::Refusal;
+use crate::speech::guard::{Evidence, Refusal};
 use crate::telemetry::Words;
 use crate::telemetry::metrics::{self, Stage};
 use crate::turn::{CallTime, EndReason, ReplyId, UnansweredReason};
@@ -114,6 +114,8 @@ pub struct RefusedTranscript {
     pub reason: Refusal,
     /// The words.
     pub text: String,
+    /// What is known of their sound.
+    pub evidence: Evidence,
 }
 
 /// Refusals kept in a report; all of them are counted.
@@ -186,18 +188,29 @@ impl Reporter {
     }
 
     /// Words that were not believed, with the audio that they were made of.
-    pub(crate) fn refused(&mut self, from: CallTime, until: CallTime, text: String, why: Refusal) {
+    pub(crate) fn refused(
+        &mut self,
+        from: CallTime,
+        until: CallTime,
+        text: String,
+        why: Refusal,
+        evidence: Evidence,
+    ) {
         let (from_ms, until_ms) = (from.as_millis(), until.as_millis());
         tracing::info!(
             call_id = %self.call_id,
             reason = why.as_str(),
             from_ms,
             until_ms,
+            speech_ms = evidence.speech_ms,
+            confidence = evidence.confidence,
+            no_speech_probability = evidence.no_speech_probability,
+            language_probability = evidence.language_probability,
             words = %Words::new(&text),
             "Transcript refused."
         );
         metrics::transcript_refused(why.as_str());
-        let refused = RefusedTranscript { from_ms, until_ms, reason: why, text };
+        let refused = RefusedTranscript { from_ms, until_ms, reason: why, text, evidence };
         self.tell(CallEvent::Refused(refused.clone()));
         if self.refused.len() < REFUSED_MAX {
             self.refused.push(refused);

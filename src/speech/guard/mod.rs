@@ -14,7 +14,7 @@ use phrases::{Made, Phrases, fold};
 use repetition::{longest_run, loop_at_end};
 
 /// What is known of the sound behind a transcript.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Evidence {
     /// Milliseconds that the voice detector took for speech; `None`: it was not asked.
     pub speech_ms: Option<u32>,
@@ -24,6 +24,9 @@ pub struct Evidence {
     pub confidence: f32,
     /// The model's own probability that nobody spoke, 0..1; weak by itself.
     pub no_speech_probability: f32,
+    /// How probable the transcript's language is among all that the model knows, 0..1; 1 where only
+    /// one was offered. Speech is plainly of some language; a noise is of any.
+    pub language_probability: f32,
 }
 
 /// What becomes of a transcript.
@@ -75,6 +78,8 @@ const SPEECH_MS_DOUBTED: u32 = 400;
 const NO_SPEECH_DOUBTED: f32 = 0.6;
 /// e to the power of −1: Whisper's own threshold for a failed decoding, as a probability.
 const CONFIDENCE_DOUBTED: f32 = 0.37;
+/// The share that its language has of an utterance that was spoken is above 0.9 as a rule.
+const LANGUAGE_DOUBTED: f32 = 0.5;
 /// Below this the model believes nothing of what it wrote. Garbage measured 0.17 to 0.35.
 const CONFIDENCE_MIN: f32 = 0.15;
 /// A television in the next room is this much quieter than the caller.
@@ -103,6 +108,7 @@ impl Evidence {
             || self.below_usual_db.is_some_and(|db| db > BELOW_USUAL_DOUBTED_DB)
             || self.no_speech_probability > NO_SPEECH_DOUBTED
             || self.confidence < CONFIDENCE_DOUBTED
+            || self.language_probability < LANGUAGE_DOUBTED
     }
 
     /// Whether the model itself says that these are no words.

@@ -11,6 +11,7 @@ fn clear(speech_ms: u32) -> Evidence {
         below_usual_db: Some(0.0),
         confidence: 0.8,
         no_speech_probability: 0.02,
+        language_probability: 0.97,
     }
 }
 
@@ -79,12 +80,13 @@ fn a_subtitlers_credit_is_dropped_whatever_the_sound() {
 #[test]
 fn a_presenters_phrase_is_dropped_for_its_sound_and_never_for_its_words() {
     let phrases =
-        ["اشتركوا في القناة", "شكرا على المشاهدة", "Thanks for watching!", "موسيقى", "you"];
+        ["اشتركوا في القناة", "شكرا على المشاهدة", "Thanks for watching!", "موسيقى", "you", "Uh."];
     let doubts = [
         Evidence { speech_ms: Some(200), ..clear(0) },
         Evidence { no_speech_probability: 0.9, ..clear(1_500) },
         Evidence { confidence: 0.2, ..clear(1_500) },
         Evidence { below_usual_db: Some(20.0), ..clear(1_500) },
+        Evidence { language_probability: 0.2, ..clear(1_500) },
     ];
     for text in phrases {
         check(text, &clear(1_500), Verdict::Keep);
@@ -149,12 +151,14 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         proptest::option::of(-40.0_f32..40.0),
         0.0_f32..=1.0,
         0.0_f32..=1.0,
+        0.0_f32..=1.0,
     )
-        .prop_map(|(speech_ms, below_usual_db, confidence, no_speech_probability)| Evidence {
+        .prop_map(|(speech_ms, below_usual_db, confidence, no_speech, language)| Evidence {
             speech_ms,
             below_usual_db,
             confidence,
-            no_speech_probability,
+            no_speech_probability: no_speech,
+            language_probability: language,
         })
 }
 
