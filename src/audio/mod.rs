@@ -1,5 +1,6 @@
 //! PCM: rates, frames, levels. Pure functions on samples; knows no device and no clock.
 
+pub mod pieces;
 mod resample;
 pub mod wav;
 

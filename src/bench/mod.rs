@@ -3,7 +3,10 @@
 //!
 //! Knows no targets: a number is compared with another of the same run, or with a person's wish.
 
+pub mod accuracy;
+mod bootstrap;
 pub mod calls;
+mod labels;
 pub mod llm;
 mod machine;
 mod page;
@@ -37,6 +40,48 @@ pub struct Report {
     pub series: Vec<Series>,
     /// Words that say whether the numbers can be trusted: transcripts, answers.
     pub notes: Vec<String>,
+    /// What is no series: rates with their intervals, words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<Table>,
+    /// What the tables were made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<serde_json::Value>,
+}
+
+/// Rows of words.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Table {
+    /// What it shows.
+    pub caption: &'static str,
+    /// Of which model, where it is of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// Names of the columns.
+    pub head: Vec<String>,
+    /// As many as the head has.
+    pub rows: Vec<Vec<String>>,
+    /// Whether the rows are sentences, which no terminal aligns in two scripts.
+    pub words: bool,
+}
+
+impl Table {
+    fn print(&self, out: &mut String) {
+        let of = self.of.as_ref().map(|of| format!(", {of}")).unwrap_or_default();
+        let _ = writeln!(out, "\n{}{of}", self.caption);
+        let rows = || std::iter::once(&self.head).chain(&self.rows);
+        let columns = self.head.len();
+        let width = |n: usize| rows().map(|row| row[n].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for row in rows() {
+            let cells = row.iter().zip(&widths).map(|(cell, width)| match self.words {
+                true => cell.clone(),
+                false => format!("{cell:width$}"),
+            });
+            let cells: Vec<String> = cells.collect();
+            let _ =
+                writeln!(out, "{}", cells.join(if self.words { " | " } else { "  " }).trim_end());
+        }
+    }
 }
 
 /// Values of one kind.
@@ -59,6 +104,8 @@ impl Report {
             setup: BTreeMap::new(),
             series: Vec::new(),
             notes: Vec::new(),
+            tables: Vec::new(),
+            details: None,
         }
     }
 
@@ -76,6 +123,17 @@ impl Report {
         for (name, value) in &self.setup {
             let _ = writeln!(table, "{name}: {value}");
         }
+        self.tables.iter().for_each(|of| of.print(&mut table));
+        if !self.series.is_empty() {
+            self.print_series(&mut table);
+        }
+        for note in &self.notes {
+            let _ = writeln!(table, "{note}");
+        }
+        table
+    }
+
+    fn print_series(&self, table: &mut String) {
         let width = self.series.iter().map(|s| s.name.chars().count()).max().unwrap_or(0);
         let _ = writeln!(
             table,
@@ -95,10 +153,6 @@ impl Report {
                 at(1.0)
             );
         }
-        for note in &self.notes {
-            let _ = writeln!(table, "{note}");
-        }
-        table
     }
 }
 

@@ -53,6 +53,16 @@ pub fn page(report: &Report) -> Result<String, PageError> {
             }
         })
         .collect();
+    let tables: Vec<_> = report
+        .tables
+        .iter()
+        .map(|t| {
+            minijinja::context! {
+                caption => t.caption, of => t.of.clone(), words => t.words,
+                head => t.head.clone(), rows => t.rows.clone(),
+            }
+        })
+        .collect();
     let mut units: Vec<&str> = Vec::new();
     for series in report.series.iter().filter(|s| s.values.len() >= VALUES_MIN) {
         if !units.contains(&series.unit) {
@@ -63,6 +73,7 @@ pub fn page(report: &Report) -> Result<String, PageError> {
     let page = environment.get_template("page.html")?.render(minijinja::context! {
         bench => report.bench, version => report.version, machine => report.machine.to_string(),
         setup => report.setup.clone(), rows, plots, notes => report.notes.clone(),
+        tables,
     })?;
     Ok(page)
 }

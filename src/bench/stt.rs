@@ -8,8 +8,9 @@ use anyhow::{Context as _, bail};
 use super::{Report, clock, ms_since, process};
 use crate::audio::{self, CALLER_RATE_HZ};
 use crate::config::Config;
+use crate::engines::EngineError;
 use crate::engines::RunningEngines;
-use crate::engines::stt::{LocalStt, SpeechToText as _, Utterance};
+use crate::engines::stt::{LocalStt, SpeechToText as _, Transcript, Utterance};
 use crate::models::Store;
 use crate::supervisor::{EngineHandle, EngineKind, stt_choice};
 
@@ -23,19 +24,19 @@ struct Clip {
     pcm: Vec<i16>,
 }
 
-/// Transcribes each of `files` `passes` times with the configured model and each of `others`.
+/// Transcribes each of `files` `passes` times with each of `models`.
 ///
 /// # Errors
 /// When a file can not be read, or a model does not run.
 pub async fn run(
     config: &Config,
     files: &[PathBuf],
-    others: &[String],
+    models: &[String],
     passes: usize,
 ) -> anyhow::Result<Report> {
     let clips = files.iter().map(|file| read(file)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut ears = Vec::new();
-    for model in std::iter::once(&config.stt.model).chain(others) {
+    for model in models {
         ears.push(Ears::open(config, model).await?);
     }
     let mut report = Report::new("stt");
@@ -59,7 +60,7 @@ pub async fn run(
     for ears in &ears {
         let memory = ears.handle.pid().and_then(process::memory_mb).unwrap_or(0.0);
         report.add(&format!("{}: memory", ears.model), "MB", memory);
-        ears.engines.stop().await;
+        ears.stop().await;
     }
     Ok(report)
 }
@@ -77,8 +78,8 @@ fn read(file: &Path) -> anyhow::Result<Clip> {
     Ok(Clip { name, pcm })
 }
 
-struct Ears {
-    model: String,
+pub(super) struct Ears {
+    pub(super) model: String,
     engines: RunningEngines,
     handle: EngineHandle,
     stt: LocalStt,
@@ -91,7 +92,7 @@ struct Heard {
 }
 
 impl Ears {
-    async fn open(config: &Config, model: &str) -> anyhow::Result<Self> {
+    pub(super) async fn open(config: &Config, model: &str) -> anyhow::Result<Self> {
         let mut config = config.clone();
         model.clone_into(&mut config.stt.model);
         let label = label(&config)?;
@@ -104,15 +105,30 @@ impl Ears {
     }
 
     async fn hear(&self, config: &Config, clip: &Clip) -> anyhow::Result<Heard> {
-        let cpu = || self.handle.pid().and_then(process::cpu_seconds).unwrap_or(0.0);
-        let request = Utterance {
-            pcm: clip.pcm.clone(),
-            languages: config.agent.languages.clone(),
-            prompt: config.stt.prompt.clone(),
-            partial: false,
-        };
-        let (before, start) = (cpu(), clock());
-        let transcript = self.stt.transcribe(request).await?;
-        Ok(Heard { text: transcript.text, took_ms: ms_since(start), cpu_s: cpu() - before })
+        let languages = config.agent.languages.clone();
+        let (before, start) = (self.cpu_seconds(), clock());
+        let transcript = self.transcribe(config, clip.pcm.clone(), languages).await?;
+        let cpu_s = self.cpu_seconds() - before;
+        Ok(Heard { text: transcript.text, took_ms: ms_since(start), cpu_s })
+    }
+
+    /// What is said in `pcm`, at most 29 s.
+    pub(super) async fn transcribe(
+        &self,
+        config: &Config,
+        pcm: Vec<i16>,
+        languages: Vec<String>,
+    ) -> Result<Transcript, EngineError> {
+        let prompt = config.stt.prompt.clone();
+        self.stt.transcribe(Utterance { pcm, languages, prompt, partial: false }).await
+    }
+
+    /// What the engine has used so far.
+    pub(super) fn cpu_seconds(&self) -> f64 {
+        self.handle.pid().and_then(process::cpu_seconds).unwrap_or(0.0)
+    }
+
+    pub(super) async fn stop(&self) {
+        self.engines.stop().await;
     }
 }

@@ -14,9 +14,10 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::fillers::{self, Fillers};
+use super::hearing::{Ears, Heard, UsualLevel};
 use super::judging::Judging;
 use super::language::LanguageLock;
-use super::listening::Listening;
+use super::listening::{Listening, Sound};
 use super::playout::{Phrase, Playout};
 use super::replying::{self, Content, ReplyEvent};
 use super::report::{CallEvent, CallReport, Reporter};
@@ -24,8 +25,9 @@ use super::speculation::{Preparation, PreparedReply, SpeculationGate};
 use super::speech_gate::SpeechEdge;
 use crate::config::Config;
 use crate::dialog::History;
-use crate::engines::stt::{Transcript, Utterance};
+use crate::engines::stt::Utterance;
 use crate::engines::{EngineError, Engines};
+use crate::speech::guard::Guard;
 use crate::speech::language_of;
 use crate::transport::{CallTransport, Caption, CloseReason, Speaker, TransportEvent};
 use crate::turn::{
@@ -50,7 +52,7 @@ pub struct CallSetup {
 /// What the tasks of a call report.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    Transcript(UtteranceId, Result<Transcript, EngineError>),
+    Transcript(UtteranceId, Result<Heard, EngineError>),
     Reply(ReplyId, ReplyEvent),
     Judged(CallTime, Result<f32, EngineError>),
     /// A filler of this language can be said from now on.
@@ -114,11 +116,13 @@ struct Call {
     listening: Listening,
     judging: Judging,
     languages: LanguageLock,
+    /// Absent where the operator believes every transcript.
+    guard: Option<Arc<Guard>>,
+    usual_level: UsualLevel,
     playout: Playout,
     history: History,
     reporter: Reporter,
-    /// Each with the start of its speech.
-    transcriptions: HashMap<UtteranceId, (CallTime, AbortHandle)>,
+    transcriptions: HashMap<UtteranceId, Transcription>,
     /// When the newest transcript came.
     transcript_at: Option<CallTime>,
     reply: Option<ActiveReply>,
@@ -130,6 +134,14 @@ struct Call {
     rendering: Option<AbortHandle>,
     /// Language of the words that were answered last.
     caller_language: String,
+}
+
+/// A piece of audio whose words are awaited.
+struct Transcription {
+    from: CallTime,
+    until: CallTime,
+    sound: Sound,
+    task: AbortHandle,
 }
 
 struct ActiveReply {
@@ -161,7 +173,12 @@ impl Call {
             machine: TurnMachine::new(policy),
             judging: Judging::new(engines.turn_detector.clone(), outcomes.clone()),
             listening: Listening::new(&config.vad, (engines.vad)(), (engines.vad_fallback)()),
-            languages: LanguageLock::new(config.agent.languages.clone()),
+            languages: LanguageLock::new(
+                config.agent.languages.clone(),
+                config.agent.language_policy.as_str().into(),
+            ),
+            guard: guard_of(&config).map(Arc::new),
+            usual_level: UsualLevel::default(),
             playout: Playout::new(agent_rate_hz, transport.lead_ms()),
             history: History::for_call(&config),
             reporter: Reporter::new(call_id.clone(), observer),
@@ -286,15 +303,17 @@ impl Call {
         &mut self,
         now: CallTime,
         utterance: UtteranceId,
-        result: Result<Transcript, EngineError>,
+        result: Result<Heard, EngineError>,
     ) {
-        let Some((from, _)) = self.transcriptions.remove(&utterance) else {
+        let Some(asked) = self.transcriptions.remove(&utterance) else {
             return; // dropped meanwhile
         };
         let outcome = match result {
             Ok(heard) => {
-                let words = heard.text.split_whitespace().count();
-                self.languages.heard(from, &heard.language, heard.confidence, words);
+                self.learn_from(&asked, &heard);
+                if let Some((words, why, evidence)) = heard.refused {
+                    self.reporter.refused(asked.from, asked.until, words, why, evidence);
+                }
                 self.transcript_at = Some(now);
                 TranscriptOutcome::Words(heard.text)
             }
@@ -304,6 +323,20 @@ impl Call {
             }
         };
         self.input(now, TurnInput::Transcript { utterance, outcome });
+    }
+
+    /// What is believed says which language the caller speaks, and how loud.
+    fn learn_from(&mut self, asked: &Transcription, heard: &Heard) {
+        if heard.text.is_empty() {
+            return;
+        }
+        self.usual_level.learn(asked.sound);
+        let first = self.languages.current().is_none();
+        if self.languages.learn(asked.from, &heard.first)
+            && let Some(language) = self.languages.current()
+        {
+            self.reporter.language(language, first);
+        }
     }
 
     fn reply_event(&mut self, now: CallTime, id: ReplyId, event: ReplyEvent) {
@@ -369,8 +402,8 @@ impl Call {
                 }
                 TurnOutput::DropTranscript { utterance } => {
                     self.reporter.transcript_dropped();
-                    if let Some((_, task)) = self.transcriptions.remove(&utterance) {
-                        task.abort();
+                    if let Some(asked) = self.transcriptions.remove(&utterance) {
+                        asked.task.abort();
                     }
                 }
                 TurnOutput::Reply { reply, to, speech_ended } => {
@@ -432,15 +465,25 @@ impl Call {
             partial,
         };
         let patience = Duration::from_millis(u64::from(self.config.stt.timeout_ms));
-        let (stt, outcomes) = (Arc::clone(&self.engines.stt), self.outcomes.clone());
+        let sound = self.listening.sound(from, until);
+        let ears = Ears {
+            stt: Arc::clone(&self.engines.stt),
+            lock: self.languages.clone(),
+            guard: self.guard.clone(),
+            from,
+            sound,
+            usual_dbfs: self.usual_level.dbfs(),
+        };
+        let outcomes = self.outcomes.clone();
         let task = tokio::spawn(async move {
-            let result = tokio::time::timeout(patience, stt.transcribe(request)).await;
+            let result = tokio::time::timeout(patience, ears.hear(request)).await;
             let result =
                 result.unwrap_or(Err(EngineError::TimedOut { engine: "stt", after: patience }));
             // Fails only when the call is over.
             let _ = outcomes.send(Outcome::Transcript(utterance, result)).await;
         });
-        self.transcriptions.insert(utterance, (from, task.abort_handle()));
+        let asked = Transcription { from, until, sound, task: task.abort_handle() };
+        self.transcriptions.insert(utterance, asked);
     }
 
     /// The caller's words are answered: they enter the history and the report, and their caption
@@ -539,8 +582,8 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        for (_, task) in self.transcriptions.values() {
-            task.abort();
+        for asked in self.transcriptions.values() {
+            asked.task.abort();
         }
         let reply = self.reply.as_ref().map(|reply| &reply.task);
         // A prepared reply ends its task by itself.
@@ -548,6 +591,12 @@ impl Drop for Call {
             task.abort();
         }
     }
+}
+
+/// The transcript guard, where it is wanted.
+fn guard_of(config: &Config) -> Option<Guard> {
+    let more = config.stt.guard_phrases.values().flat_map(|list| list.split([',', '،']));
+    config.stt.guard_enabled.then(|| Guard::new(&config.agent.languages, more))
 }
 
 fn end_reason(reason: &CloseReason) -> EndReason {

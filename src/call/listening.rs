@@ -42,7 +42,23 @@ pub(crate) struct Listening {
     kept_from: u64,
     /// Index of the first sample that was not scored yet.
     scored_until: u64,
+    /// First samples of kept windows that are speech.
+    voiced: VecDeque<u64>,
+    /// Probability from which a window is speech.
+    voiced_above: f32,
 }
+
+/// What a piece of audio sounds like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Sound {
+    /// Milliseconds of it that are speech.
+    pub(crate) speech_ms: u32,
+    /// Level of that speech; without speech, of everything. Silence is far below anything.
+    pub(crate) dbfs: f32,
+}
+
+/// Level that silence has.
+const SILENCE_DBFS: f32 = -100.0;
 
 impl Listening {
     /// `fallback` takes over for the rest of the call when `vad` fails.
@@ -58,6 +74,8 @@ impl Listening {
             kept: VecDeque::new(),
             kept_from: 0,
             scored_until: 0,
+            voiced: VecDeque::new(),
+            voiced_above: config.threshold,
         }
     }
 
@@ -91,6 +109,27 @@ impl Listening {
         self.kept.iter().skip(first as usize).take(length as usize).copied().collect()
     }
 
+    /// What that same piece sounds like.
+    pub(crate) fn sound(&self, from: CallTime, until: CallTime) -> Sound {
+        let span = self.index_of(from - LEAD_IN)..self.index_of(until + LEAD_OUT);
+        let voiced: Vec<u64> = self.voiced.iter().copied().filter(|at| span.contains(at)).collect();
+        let samples: Vec<i16> = if voiced.is_empty() {
+            self.cut(from, until)
+        } else {
+            let starts = voiced.iter().filter_map(|at| at.checked_sub(self.kept_from));
+            starts
+                .flat_map(|at| self.kept.iter().skip(at as usize).take(WINDOW_SAMPLES))
+                .copied()
+                .collect()
+        };
+        let level = crate::audio::rms(&samples);
+        let speech = duration_of((voiced.len() * WINDOW_SAMPLES) as u64, CALLER_RATE_HZ);
+        Sound {
+            speech_ms: u32::try_from(speech.as_millis()).unwrap_or(u32::MAX),
+            dbfs: (20.0 * (level as f32).log10()).max(SILENCE_DBFS),
+        }
+    }
+
     fn index_of(&self, time: CallTime) -> u64 {
         samples_in(time.since(CallTime::ZERO), CALLER_RATE_HZ)
     }
@@ -120,6 +159,7 @@ impl Listening {
         } else {
             // We stood still for longer than any turn lasts.
             self.kept.clear();
+            self.voiced.clear();
             self.kept_from = self.index_of(until);
         }
         self.scored_until = self.end();
@@ -136,6 +176,9 @@ impl Listening {
             }
             let probability = self.score_window(&window);
             let from = Self::time_of(self.scored_until);
+            if probability >= self.voiced_above {
+                self.voiced.push_back(self.scored_until);
+            }
             self.scored_until += WINDOW_SAMPLES as u64;
             edges.extend(self.gate.push(from, Self::time_of(self.scored_until), probability));
         }
@@ -162,6 +205,9 @@ impl Listening {
         let excess = self.kept.len().saturating_sub(keep);
         self.kept.drain(..excess);
         self.kept_from += excess as u64;
+        while self.voiced.front().is_some_and(|at| *at < self.kept_from) {
+            self.voiced.pop_front();
+        }
     }
 }
 
@@ -220,6 +266,20 @@ mod tests {
         let loud = cut.iter().filter(|s| **s != 0).count();
         assert_eq!(loud, 16_000, "all of the speech is there");
         assert!((20_000..23_000).contains(&cut.len()), "{}", cut.len());
+    }
+
+    #[test]
+    fn what_a_piece_sounds_like_is_its_speech_and_not_the_room_around_it() {
+        let mut listening = listening(Loudness);
+        run(&mut listening, &format!("{}{}{}", ".".repeat(50), "#".repeat(50), ".".repeat(50)));
+        let ms = CallTime::from_millis;
+        let sound = listening.sound(ms(1_000), ms(2_000));
+        assert!((960..=1_060).contains(&sound.speech_ms), "{sound:?}");
+        assert!((-13.0..=-12.0).contains(&sound.dbfs), "{sound:?}");
+        let silence = listening.sound(ms(2_300), ms(2_600));
+        assert_eq!(silence, Sound { speech_ms: 0, dbfs: SILENCE_DBFS });
+        let nothing = listening.sound(ms(90_000), ms(91_000));
+        assert_eq!(nothing, Sound { speech_ms: 0, dbfs: SILENCE_DBFS });
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod driver;
 mod fillers;
+mod hearing;
 mod judging;
 mod language;
 mod listening;
@@ -18,5 +19,5 @@ mod tests;
 
 pub use driver::{CallSetup, run, run_gated};
 pub use fillers::prepare as prepare_fillers;
-pub use report::{CallEvent, CallReport, TurnReport, TurnTiming};
+pub use report::{CallEvent, CallReport, RefusedTranscript, TurnReport, TurnTiming};
 pub use speculation::{SpeculationGate, SpeculationReport};

@@ -6,6 +6,8 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::speculation::SpeculationReport;
+use crate::speech::guard::{Evidence, Refusal};
+use crate::telemetry::Words;
 use crate::telemetry::metrics::{self, Stage};
 use crate::turn::{CallTime, EndReason, ReplyId, UnansweredReason};
 
@@ -70,6 +72,13 @@ pub enum CallEvent {
         /// why, for people
         why: String,
     },
+    /// Words of the speech model that were not believed.
+    Refused(RefusedTranscript),
+    /// The caller speaks another of the assistant's languages than before.
+    Language {
+        /// BCP 47 primary tag
+        language: String,
+    },
     /// The call is over.
     Ended {
         /// why
@@ -90,7 +99,27 @@ pub struct CallReport {
     pub turns: Vec<TurnReport>,
     /// What became of the work done ahead of the end of a turn.
     pub speculation: SpeculationReport,
+    /// Words of the speech model that were not believed, in order.
+    pub refused: Vec<RefusedTranscript>,
 }
+
+/// Words of the speech model that the caller did not say.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RefusedTranscript {
+    /// Where their audio begins in the call, in milliseconds.
+    pub from_ms: u64,
+    /// Where it ends.
+    pub until_ms: u64,
+    /// Why they were not believed.
+    pub reason: Refusal,
+    /// The words.
+    pub text: String,
+    /// What is known of their sound.
+    pub evidence: Evidence,
+}
+
+/// Refusals kept in a report; all of them are counted.
+const REFUSED_MAX: usize = 200;
 
 /// Turns kept in a report: an hour of quick talk.
 const TURNS_MAX: usize = 2_000;
@@ -105,6 +134,7 @@ pub(crate) struct Reporter {
     /// Heard before the answer that comes next.
     filler: String,
     speculation: SpeculationReport,
+    refused: Vec<RefusedTranscript>,
 }
 
 #[derive(Debug)]
@@ -135,6 +165,7 @@ impl Reporter {
             open: None,
             filler: String::new(),
             speculation,
+            refused: Vec::new(),
         }
     }
 
@@ -154,6 +185,45 @@ impl Reporter {
 
     pub(crate) fn transcript_dropped(&mut self) {
         self.speculation.transcripts_dropped += 1;
+    }
+
+    /// Words that were not believed, with the audio that they were made of.
+    pub(crate) fn refused(
+        &mut self,
+        from: CallTime,
+        until: CallTime,
+        text: String,
+        why: Refusal,
+        evidence: Evidence,
+    ) {
+        let (from_ms, until_ms) = (from.as_millis(), until.as_millis());
+        tracing::info!(
+            call_id = %self.call_id,
+            reason = why.as_str(),
+            from_ms,
+            until_ms,
+            speech_ms = evidence.speech_ms,
+            confidence = evidence.confidence,
+            no_speech_probability = evidence.no_speech_probability,
+            language_probability = evidence.language_probability,
+            words = %Words::new(&text),
+            "Transcript refused."
+        );
+        metrics::transcript_refused(why.as_str());
+        let refused = RefusedTranscript { from_ms, until_ms, reason: why, text, evidence };
+        self.tell(CallEvent::Refused(refused.clone()));
+        if self.refused.len() < REFUSED_MAX {
+            self.refused.push(refused);
+        }
+    }
+
+    /// The caller speaks `language` from now on; `first` when none was known before.
+    pub(crate) fn language(&self, language: &str, first: bool) {
+        tracing::info!(call_id = %self.call_id, language, first, "The caller's language.");
+        if !first {
+            metrics::language_switched(language.to_owned());
+        }
+        self.tell(CallEvent::Language { language: language.to_owned() });
     }
 
     /// An observer who does not keep up misses events; the call never waits for one.
@@ -265,6 +335,7 @@ impl Reporter {
             length_ms: now.as_millis(),
             turns: std::mem::take(&mut self.turns),
             speculation: self.speculation,
+            refused: std::mem::take(&mut self.refused),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
-use super::progress::Waiting;
+use super::progress::{Counting, Waiting};
 use super::say;
 use crate::bench::{self, Report};
 use crate::config::Config;
@@ -21,6 +21,8 @@ Examples:
   sawt bench turn --barge-in-after-ms 800 # how soon the agent falls silent
   sawt bench turn --set turn.speculation=false
   sawt bench stt calls/*.wav --compare whisper-small   # as imported under that name
+  sawt bench stt calls --model whisper-base --model whisper-small --language ar --html stt.html
+                                          # error rates on a folder of labelled calls, by dialect
   sawt bench llm --set llm.model=smollm2-135m-instruct
   sawt bench tts --json tts.json
   sawt bench transport"
@@ -50,11 +52,20 @@ enum What {
         #[arg(long, value_name = "MS")]
         barge_in_after_ms: Option<u64>,
     },
-    /// Speech to text: when the words are there, and what they cost
+    /// Speech to text: when the words are there, and what they cost; on a folder of labelled calls, how
+    /// many of them are right
     Stt {
-        /// WAV files of up to 29 s [default: three questions, spoken by the voice]
-        #[arg(value_name = "WAV")]
+        /// WAV files of up to 29 s [default: three questions, spoken by the voice]; or one folder with
+        /// WAV files and a .txt beside each (folders in it are dialects), or with a manifest.tsv of
+        /// the columns file, text, dialect, language
+        #[arg(value_name = "WAV|DIR")]
         files: Vec<PathBuf>,
+        /// An installed model, in place of the configured one; may be repeated
+        #[arg(long, value_name = "MODEL")]
+        model: Vec<String>,
+        /// Language spoken, e.g. ar; may be repeated [default: as configured]
+        #[arg(long, value_name = "TAG")]
+        language: Vec<String>,
         /// Another installed model on the same clips, in turns; may be repeated
         #[arg(long, value_name = "MODEL")]
         compare: Vec<String>,
@@ -103,9 +114,11 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     for file in [&args.json, &args.html].into_iter().flatten() {
         std::fs::write(file, "").with_context(|| format!("can not write {}", file.display()))?;
     }
-    let waiting = Waiting::start("Measuring");
+    // What counts its own progress shows it itself.
+    let counts = matches!(&args.what, What::Stt { files, .. } if files.iter().any(|f| f.is_dir()));
+    let waiting = (!counts).then(|| Waiting::start("Measuring"));
     let (report, unanswered) = measure(args.what, &config).await?;
-    waiting.done();
+    waiting.into_iter().for_each(Waiting::done);
     print!("{}", report.table());
     if let Some(file) = &args.json {
         std::fs::write(file, serde_json::to_string_pretty(&report)?)?;
@@ -134,14 +147,28 @@ async fn measure(what: What, config: &Config) -> anyhow::Result<(Report, usize)>
             };
             return bench::calls::run(config, &plan).await;
         }
-        What::Stt { files, compare, passes } => {
+        What::Stt { files, model, language, compare, passes } => {
+            let mut config = config.clone();
+            if !language.is_empty() {
+                config.agent.languages = language;
+            }
+            let mut models = if model.is_empty() { vec![config.stt.model.clone()] } else { model };
+            models.extend(compare);
+            if let Some(folder) = files.iter().find(|file| file.is_dir()) {
+                ensure!(files.len() == 1, "{} is a folder: give it alone", folder.display());
+                let counting = Counting::start("Transcribing");
+                let at = |done, of| counting.at(done, of);
+                let report = bench::accuracy::run(&config, folder, &models, &at).await?;
+                counting.done();
+                return Ok((report, 0));
+            }
             let folder = tempfile::tempdir()?;
             let files = if files.is_empty() {
-                say::speak_into(folder.path(), &bench::calls::QUESTIONS[..3], config).await?
+                say::speak_into(folder.path(), &bench::calls::QUESTIONS[..3], &config).await?
             } else {
                 files
             };
-            bench::stt::run(config, &files, &compare, usize::from(passes)).await?
+            bench::stt::run(&config, &files, &models, usize::from(passes)).await?
         }
         What::Llm { turns, passes } => {
             bench::llm::run(config, usize::from(turns), usize::from(passes)).await?

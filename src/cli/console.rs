@@ -141,6 +141,10 @@ async fn print_events(mut events: mpsc::Receiver<CallEvent>, json: bool) {
         match event {
             CallEvent::Caller { text } => println!("caller  {text}"),
             CallEvent::Agent { text } => println!("agent   {text}"),
+            CallEvent::Refused(refused) => {
+                println!("        (not believed, {}: {})", refused.reason.as_str(), refused.text);
+            }
+            CallEvent::Language { language } => println!("        (the caller speaks {language})"),
             CallEvent::Unanswered { why } => println!("        ({why})"),
             CallEvent::Ended { reason } => println!("        (call over: {reason})"),
             CallEvent::Turn(turn) => {

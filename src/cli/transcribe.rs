@@ -5,17 +5,12 @@ use std::path::PathBuf;
 use anyhow::bail;
 
 use super::progress::Waiting;
+use crate::audio::pieces::pieces_of;
 use crate::audio::{self, CALLER_RATE_HZ};
 use crate::config::Config;
 use crate::engines::RunningEngines;
 use crate::engines::stt::{LocalStt, SpeechToText as _, Transcript, Utterance};
 use crate::supervisor::EngineKind;
-
-/// A piece of a long file: what one transcription takes, with room for the cut.
-const PIECE_SAMPLES: usize = 28 * CALLER_RATE_HZ as usize;
-
-/// Where a long file may be cut: the quietest place within the last seconds of a piece.
-const CUT_WITHIN_SAMPLES: usize = 6 * CALLER_RATE_HZ as usize;
 
 /// Write down what WAV files say.
 #[derive(Debug, clap::Args)]
@@ -95,45 +90,5 @@ fn print_result(file: &str, pieces: &[Transcript], json: bool) {
         println!("{}", serde_json::json!({ "file": file, "text": text.trim(), "pieces": pieces }));
     } else {
         println!("{}", text.trim());
-    }
-}
-
-/// `pcm` in pieces of at most [`PIECE_SAMPLES`], cut where it is quiet.
-fn pieces_of(mut pcm: &[i16]) -> Vec<&[i16]> {
-    let mut pieces = Vec::new();
-    while pcm.len() > PIECE_SAMPLES {
-        let (piece, rest) = pcm.split_at(quietest(pcm));
-        pieces.push(piece);
-        pcm = rest;
-    }
-    pieces.push(pcm);
-    pieces
-}
-
-fn quietest(pcm: &[i16]) -> usize {
-    let window = CALLER_RATE_HZ as usize / 10;
-    let first = PIECE_SAMPLES - CUT_WITHIN_SAMPLES;
-    (first..PIECE_SAMPLES - window)
-        .step_by(window / 2)
-        .min_by(|a, b| {
-            let loudness = |at: usize| audio::rms(&pcm[at..at + window]);
-            loudness(*a).total_cmp(&loudness(*b))
-        })
-        .map_or(PIECE_SAMPLES, |at| at + window / 2)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_file_is_cut_where_it_is_quiet_and_nothing_is_lost() {
-        let second = CALLER_RATE_HZ as usize;
-        let mut pcm = vec![8_000; 60 * second];
-        pcm[25 * second..26 * second].fill(0);
-        let pieces = pieces_of(&pcm);
-        assert!((25 * second..26 * second).contains(&pieces[0].len()), "{}", pieces[0].len());
-        assert!(pieces.iter().all(|p| p.len() <= PIECE_SAMPLES));
-        assert_eq!(pieces.iter().map(|p| p.len()).sum::<usize>(), pcm.len());
     }
 }

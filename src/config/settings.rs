@@ -115,6 +115,9 @@ impl Default for HttpConfig {
 pub struct AgentConfig {
     /// Languages callers may speak, BCP 47 primary tags, the first is the agent's own.
     pub languages: Vec<String>,
+    /// "follow": a caller who changes to another of these languages is heard and answered in it;
+    /// "stay": the first that they plainly speak is heard for the whole call.
+    pub language_policy: String,
     /// Instructions for the language model.
     pub system_prompt: String,
     /// Spoken when the caller can hear us. Empty: the caller speaks first.
@@ -148,6 +151,7 @@ impl Default for AgentConfig {
     fn default() -> Self {
         Self {
             languages: vec!["en".into(), "ar".into()],
+            language_policy: "follow".into(),
             system_prompt: "You are a friendly phone agent. Your words are spoken aloud: answer \
                             in one or two short, plain sentences, in the caller's language, \
                             without lists, markdown or emoji. If you do not know, say so."
@@ -305,6 +309,9 @@ impl Default for VadConfig {
     }
 }
 
+/// The words of `agent.language_policy`.
+pub(super) const LANGUAGE_POLICIES: [&str; 2] = ["follow", "stay"];
+
 /// The words of `stt.backend`.
 pub(super) const STT_BACKENDS: [&str; 3] = ["auto", "ctranslate2", "whisper.cpp"];
 
@@ -325,6 +332,12 @@ pub struct SttConfig {
     pub prompt: String,
     /// Milliseconds after which a transcription is given up.
     pub timeout_ms: u32,
+    /// Drop what speech models write when nobody speaks: video endings, loops, foreign letters. Each
+    /// drop is logged with its reason and counted.
+    pub guard_enabled: bool,
+    /// Phrases of that kind beside the built-in ones, by language, with commas between; dropped only as
+    /// a whole utterance whose sound gives a reason to doubt it.
+    pub guard_phrases: BTreeMap<String, String>,
 }
 
 impl Default for SttConfig {
@@ -335,6 +348,8 @@ impl Default for SttConfig {
             threads: 0,
             prompt: String::new(),
             timeout_ms: 15_000,
+            guard_enabled: true,
+            guard_phrases: BTreeMap::new(),
         }
     }
 }

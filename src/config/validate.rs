@@ -80,6 +80,12 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
             format!("{tag:?} is no primary language tag; write it like en or ar"),
         );
     }
+    let policies = super::settings::LANGUAGE_POLICIES;
+    c.that(
+        policies.contains(&agent.language_policy.as_str()),
+        "agent.language_policy",
+        format!("{:?} is none of {policies:?}", agent.language_policy),
+    );
     c.within("agent.silence_prompt_s", agent.silence_prompt_s, 1, 600);
     c.within("agent.filler_ms", agent.filler_ms, 0, 60_000);
     c.within("agent.thinking_sound_ms", agent.thinking_sound_ms, 0, 60_000);
@@ -147,6 +153,13 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     );
     c.within("stt.threads", stt.threads, 0, 256);
     c.within("stt.timeout_ms", stt.timeout_ms, 100, 600_000);
+    let phrases: usize =
+        stt.guard_phrases.values().map(|list| list.split([',', '،']).count()).sum();
+    c.that(
+        phrases <= WORDS_MAX,
+        "stt.guard_phrases",
+        format!("{phrases} phrases; {WORDS_MAX} are enough"),
+    );
 
     c.within("llm.threads", llm.threads, 0, 256);
     c.within("llm.context_tokens", llm.context_tokens, 256, 1 << 20);

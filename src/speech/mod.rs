@@ -7,7 +7,9 @@
 
 mod align;
 mod filter;
+pub mod guard;
 mod lexicon;
+pub mod normalise;
 mod script;
 mod spoken;
 mod tokens;

@@ -33,6 +33,11 @@ pub const SPECULATION_TOKENS: &str = "sawt_speculation_tokens_discarded_total";
 pub const SPECULATION_CLAUSES: &str = "sawt_speculation_clauses_discarded_total";
 /// Counter: fillers that were heard because an answer was late.
 pub const FILLERS: &str = "sawt_fillers_total";
+/// Counter: transcripts that were not believed, by `reason` (credit, phrase, loop, script,
+/// too_many_words, no_speech).
+pub const TRANSCRIPTS_REFUSED: &str = "sawt_transcripts_refused_total";
+/// Counter: callers who changed their language in mid-call, by the `language` they changed to.
+pub const LANGUAGE_SWITCHES: &str = "sawt_language_switches_total";
 /// Counter: starts of an engine process after its first, by `engine`.
 pub const ENGINE_RESTARTS: &str = "sawt_engine_restarts_total";
 /// Gauge: 1 while an engine answers its probe, by `engine`.
@@ -118,6 +123,8 @@ fn describe() {
     describe_counter!(SPECULATION_TOKENS, "Tokens of discarded replies");
     describe_counter!(SPECULATION_CLAUSES, "Clauses of discarded replies given to the voice");
     describe_counter!(FILLERS, "Fillers that were heard because an answer was late");
+    describe_counter!(TRANSCRIPTS_REFUSED, "Transcripts that were not believed, by reason");
+    describe_counter!(LANGUAGE_SWITCHES, "Changes of a caller's language, by the new one");
     describe_counter!(ENGINE_RESTARTS, "Starts of an engine process after its first");
     describe_gauge!(ENGINE_READY, "1 while an engine answers its probe");
     describe_counter!(HTTP_ANSWERS, "HTTP answers, by route and status");
@@ -164,6 +171,16 @@ pub fn speculation_discarded(tokens: u64, clauses: u64) {
 /// A filler was heard.
 pub fn filler() {
     counter!(FILLERS).increment(1);
+}
+
+/// A transcript, or a part of one, was not believed; `reason` is one of a few fixed words.
+pub fn transcript_refused(reason: &'static str) {
+    counter!(TRANSCRIPTS_REFUSED, "reason" => reason).increment(1);
+}
+
+/// A caller speaks another of the assistant's languages than before.
+pub fn language_switched(language: String) {
+    counter!(LANGUAGE_SWITCHES, "language" => language).increment(1);
 }
 
 /// An engine process was started again.

@@ -31,7 +31,15 @@ impl SpeechToText for Inventive {
             (false, true) => "so far".to_owned(),
             (false, false) => format!("number {}", self.heard.fetch_add(1, Ordering::Relaxed)),
         };
-        Ok(Transcript { text, language: "en".into(), confidence: 0.9, inference_ms: 100 })
+        let (language, inference_ms) = ("en".into(), 100);
+        Ok(Transcript {
+            text,
+            language,
+            confidence: 0.9,
+            language_probability: 0.95,
+            inference_ms,
+            ..Transcript::default()
+        })
     }
 }
 

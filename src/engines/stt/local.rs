@@ -33,6 +33,8 @@ impl LocalStt {
                 return Ok(Transcript {
                     text: heard.text,
                     language: heard.language,
+                    language_probability: heard.language_probability,
+                    no_speech_probability: heard.no_speech_probability,
                     confidence: heard.confidence,
                     inference_ms: heard.inference_ms,
                 });

@@ -40,8 +40,12 @@ pub struct Transcript {
     pub text: String,
     /// BCP 47 primary tag.
     pub language: String,
+    /// How probable that language is among all that the model knows, 0..1; 1 where it was locked.
+    pub language_probability: f32,
     /// Geometric mean of token probabilities, 0..1.
     pub confidence: f32,
+    /// The model's own probability that nobody spoke, 0..1; weak by itself.
+    pub no_speech_probability: f32,
     /// Wall time the engine worked.
     pub inference_ms: u32,
 }

@@ -44,7 +44,9 @@ impl SpeechToText for ScriptedStt {
         Ok(Transcript {
             language: crate::speech::language_of(&text, languages).to_owned(),
             text,
+            language_probability: if languages.len() == 1 { 1.0 } else { 0.95 },
             confidence: 0.9,
+            no_speech_probability: 0.0,
             inference_ms: u32::try_from(self.delay.as_millis()).unwrap_or(u32::MAX),
         })
     }

@@ -108,7 +108,15 @@ impl SpeechToText for Simulated {
         if !request.partial && text.contains(&said(id)) {
             self.0.lock().transcribed.insert(id);
         }
-        Ok(Transcript { text, language: "en".into(), confidence: 0.9, inference_ms: 1 })
+        let (language, inference_ms) = ("en".into(), 1);
+        Ok(Transcript {
+            text,
+            language,
+            confidence: 0.9,
+            language_probability: 0.95,
+            inference_ms,
+            ..Transcript::default()
+        })
     }
 }
 
