@@ -59,6 +59,7 @@ async fn call(config: Config, turns: Vec<Vec<i16>>, engines: Engines) -> CallRep
     let transport = WavTransport::new(turns, options);
     let setup = CallSetup {
         call_id: "test".into(),
+        assistant: None,
         config: Arc::new(config),
         engines,
         observer: None,
@@ -197,6 +198,7 @@ async fn a_call_that_is_hung_up_from_outside_ends_at_once() {
     let stt = ScriptedStt::new([""], Duration::from_secs(30));
     let setup = CallSetup {
         call_id: "test".into(),
+        assistant: None,
         config: Arc::new(Config::default()),
         engines: engines(stt, ScriptedLlm::echo(), ScriptedTts::default()),
         observer: None,
@@ -219,6 +221,7 @@ async fn paced_call(
     let (observer, mut observed) = tokio::sync::mpsc::channel(1_000);
     let setup = CallSetup {
         call_id: "test".into(),
+        assistant: None,
         config: Arc::new(config),
         engines,
         observer: Some(observer),
@@ -316,6 +319,7 @@ async fn under_load_nothing_is_prepared() {
     gate.set(false);
     let setup = CallSetup {
         call_id: "test".into(),
+        assistant: None,
         config: Arc::new(quiet_config()),
         engines: slow_engines(&["hello"]),
         observer: None,

@@ -11,7 +11,7 @@ use super::progress::Waiting;
 use crate::audio;
 use crate::config::Config;
 use crate::engines::RunningEngines;
-use crate::engines::tts::{Synthesis, SynthesisStats, Synthesized, TextToSpeech as _};
+use crate::engines::tts::{Synthesis, SynthesisStats, Synthesized, TextToSpeech};
 use crate::speech::{language_of, speakable};
 use crate::supervisor::EngineKind;
 
@@ -137,17 +137,37 @@ async fn render(
     let Some(tts) = engines.tts() else { bail!("the voice engine was not started") };
     let mut rendered = Vec::new();
     for request in requests {
-        let (mut pcm, mut stats) = (Vec::new(), SynthesisStats::default());
-        let mut pieces = tts.synthesize(request);
-        while let Some(piece) = pieces.next().await {
-            match piece? {
-                Synthesized::Audio(chunk) => pcm.extend(chunk),
-                Synthesized::Words(_) => {}
-                Synthesized::Done(done) => stats = done,
-            }
-        }
-        rendered.push((pcm, stats));
+        rendered.push(collect(&tts, request).await?);
     }
     engines.stop().await;
     Ok(rendered)
+}
+
+/// `text` as the configured voice of its language says it, by an engine that runs.
+pub(crate) async fn speech_of(
+    text: &str,
+    sample_rate_hz: u32,
+    config: &Config,
+    tts: &dyn TextToSpeech,
+) -> anyhow::Result<Vec<i16>> {
+    let language = language_of(text, &config.agent.languages).to_owned();
+    let voice = config.voice_for(&language).to_owned();
+    let text = text.to_owned();
+    Ok(collect(tts, Synthesis { text, voice, language, speed: 1.0, sample_rate_hz }).await?.0)
+}
+
+async fn collect(
+    tts: &dyn TextToSpeech,
+    request: Synthesis,
+) -> anyhow::Result<(Vec<i16>, SynthesisStats)> {
+    let (mut pcm, mut stats) = (Vec::new(), SynthesisStats::default());
+    let mut pieces = tts.synthesize(request);
+    while let Some(piece) = pieces.next().await {
+        match piece? {
+            Synthesized::Audio(chunk) => pcm.extend(chunk),
+            Synthesized::Words(_) => {}
+            Synthesized::Done(done) => stats = done,
+        }
+    }
+    Ok((pcm, stats))
 }
