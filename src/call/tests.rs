@@ -18,6 +18,7 @@ use crate::engines::{EngineError, Engines, VadFactory};
 use crate::transport::wav::{WavOptions, WavTransport};
 use crate::turn::EndReason;
 
+mod assistant;
 mod hostile;
 mod interruption;
 mod simulation;

@@ -106,6 +106,7 @@ impl Service {
                 public_origin: config.http.public_origin.clone(),
                 worker: worker_status.clone(),
                 parts,
+                assistants: assistants.clone(),
             },
             metrics,
         )?;
