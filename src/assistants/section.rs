@@ -268,7 +268,7 @@ impl<'t> Section<'t> {
                 Some(near) => format!("did you mean `{}`?", self.path(near)),
                 None => format!("known here: {}", known.join(", ")),
             };
-            let path = self.path(&shown(&name).trim_matches('"').to_owned());
+            let path = self.path(shown(&name).trim_matches('"'));
             self.reader.push(line, format!("unknown key `{path}`; {next}"));
         }
     }
