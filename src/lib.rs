@@ -13,9 +13,11 @@
 //!
 //! Around the call: [`supervisor`] keeps the engine processes alive, [`models`] the weights,
 //! [`http`] serves the page and the API, [`policy`] decides what may leave the machine,
-//! [`telemetry`] counts and logs, [`config`] reads the operator's wishes, [`doctor`] says what this
+//! [`telemetry`] counts and logs, [`config`] reads the operator's wishes, [`assistants`]
+//! who answers and how, [`doctor`] says what this
 //! machine lacks, [`caller`] calls the agent for tests and for [`bench`], which measures, [`cli`] is the command line.
 
+pub mod assistants;
 pub mod cli;
 pub mod config;
 

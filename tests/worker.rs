@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
+use sawt::assistants::{Assistants, Folder, Library, Voices};
+use sawt::config::Config;
 use sawt::http::{HttpOptions, HttpState, Parts, router};
 use sawt::livekit_api::{AgentRequest, LiveKitApi};
 use sawt::worker::{
@@ -316,6 +318,8 @@ async fn a_dispatch_over_http_says_at_once_who_took_it_and_when_nobody_did() {
     let api = server.api(SECRET);
     let mut worker = Worker::start(api.clone(), 1);
     worker.registered().await;
+    let (config, voices) = (Config::default(), Voices::named(["en_US-joe-medium"]));
+    let library = Library::load(&Folder::BuiltIn, &config, &voices).unwrap();
     let options = HttpOptions {
         api: api.clone(),
         livekit_public_url: String::new(),
@@ -324,6 +328,7 @@ async fn a_dispatch_over_http_says_at_once_who_took_it_and_when_nobody_did() {
         public_origin: String::new(),
         worker: worker.status.clone(),
         parts: watch::channel(Parts::new()).1,
+        assistants: Assistants::fixed(library),
     };
     let router = router(HttpState::new(options, None).unwrap());
     let post = |path: &'static str, body: &'static str| {

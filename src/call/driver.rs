@@ -23,6 +23,7 @@ use super::replying::{self, Content, ReplyEvent};
 use super::report::{CallEvent, CallReport, Reporter};
 use super::speculation::{Preparation, PreparedReply, SpeculationGate};
 use super::speech_gate::SpeechEdge;
+use crate::assistants::Assistant;
 use crate::config::Config;
 use crate::dialog::History;
 use crate::engines::stt::Utterance;
@@ -41,6 +42,9 @@ pub struct CallSetup {
     pub call_id: String,
     /// Settings, the same for the whole call.
     pub config: Arc<Config>,
+    /// Who answers, in the version that the call keeps; `config` is its own. None: the site's
+    /// configuration alone answers.
+    pub assistant: Option<Arc<Assistant>>,
     /// Engines.
     pub engines: Engines,
     /// Told what happens, where somebody wants to know.
@@ -107,6 +111,7 @@ pub async fn run_gated(
 
 struct Call {
     config: Arc<Config>,
+    assistant: Option<Arc<Assistant>>,
     engines: Engines,
     gate: SpeculationGate,
     conversation: String,
@@ -161,7 +166,7 @@ impl Call {
         gate: SpeculationGate,
         outcomes: mpsc::Sender<Outcome>,
     ) -> Self {
-        let CallSetup { call_id, config, engines, observer, hang_up: _ } = setup;
+        let CallSetup { call_id, config, assistant, engines, observer, hang_up: _ } = setup;
         let agent_rate_hz = transport.agent_rate_hz();
         let mut policy = TurnPolicy::from(&*config);
         policy.judge_pauses &= engines.turn_detector.is_some();
@@ -181,7 +186,9 @@ impl Call {
             usual_level: UsualLevel::default(),
             playout: Playout::new(agent_rate_hz, transport.lead_ms()),
             history: History::for_call(&config),
-            reporter: Reporter::new(call_id.clone(), observer),
+            reporter: Reporter::new(call_id.clone(), observer)
+                .of(assistant.as_ref().map(|assistant| assistant.version())),
+            assistant,
             conversation: call_id,
             config,
             engines,
@@ -409,7 +416,7 @@ impl Call {
                 TurnOutput::Reply { reply, to, speech_ended } => {
                     let caption = self.begin_answer(now, reply, &to, speech_ended);
                     caption.into_iter().for_each(|caption| transport.send_caption(caption));
-                    let content = self.answer_content();
+                    let content = self.answer_content(&to);
                     self.speak(reply, to, content);
                 }
                 TurnOutput::Prepare { reply, to } => self.prepare(reply, to),
@@ -503,11 +510,24 @@ impl Call {
         speech_ended.map(|_| self.caller_caption(to))
     }
 
-    /// What the model is asked: the conversation as it stands.
-    fn answer_content(&mut self) -> Content {
+    /// What the model is asked: the conversation as it stands, which ends in `words`.
+    fn answer_content(&mut self, words: &str) -> Content {
         self.stop_reading_ahead();
+        self.follow_language(words);
         let conversation = self.conversation.clone();
         Content::Answer { conversation, messages: self.history.messages() }
+    }
+
+    /// An assistant has instructions and lines for each of its languages: they are in the one that
+    /// the caller speaks or writes.
+    fn follow_language(&mut self, words: &str) {
+        let Some(assistant) = &self.assistant else { return };
+        let config = assistant.config(language_of(words, &self.config.agent.languages));
+        // Digits and marks are in the language that is spoken anyway.
+        if words.chars().any(char::is_alphabetic) && !Arc::ptr_eq(config, &self.config) {
+            self.config = Arc::clone(config);
+            self.history.instruct(&self.config.agent.system_prompt);
+        }
     }
 
     fn speak(&mut self, id: ReplyId, to: String, content: Content) {
@@ -521,7 +541,7 @@ impl Call {
     fn prepare(&mut self, id: ReplyId, to: String) {
         // As the model would be asked at the end of the turn; the history itself does not change.
         self.history.caller_said(&to);
-        let content = self.answer_content();
+        let content = self.answer_content(&to);
         self.history.retract_caller(&to);
         let (commit, shared) = Preparation::new(false);
         let task = self.spawn_reply(id, content, shared.clone());

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::speculation::SpeculationReport;
+use crate::assistants::AssistantVersion;
 use crate::speech::guard::{Evidence, Refusal};
 use crate::telemetry::Words;
 use crate::telemetry::metrics::{self, Stage};
@@ -91,6 +92,8 @@ pub enum CallEvent {
 pub struct CallReport {
     /// The call's name in logs.
     pub call_id: String,
+    /// Who answered, and which version of its files.
+    pub assistant: Option<AssistantVersion>,
     /// Why it ended.
     pub reason: EndReason,
     /// How long it lasted, in milliseconds.
@@ -128,6 +131,7 @@ const TURNS_MAX: usize = 2_000;
 #[derive(Debug)]
 pub(crate) struct Reporter {
     call_id: String,
+    assistant: Option<AssistantVersion>,
     observer: Option<mpsc::Sender<CallEvent>>,
     turns: Vec<TurnReport>,
     open: Option<OpenTurn>,
@@ -160,6 +164,7 @@ impl Reporter {
         let speculation = SpeculationReport::default();
         Self {
             call_id,
+            assistant: None,
             observer,
             turns: Vec::new(),
             open: None,
@@ -167,6 +172,12 @@ impl Reporter {
             speculation,
             refused: Vec::new(),
         }
+    }
+
+    /// The record says who answered.
+    pub(crate) fn of(mut self, assistant: Option<AssistantVersion>) -> Self {
+        self.assistant = assistant;
+        self
     }
 
     pub(crate) fn speculation(&mut self) -> &mut SpeculationReport {
@@ -323,6 +334,8 @@ impl Reporter {
     pub(crate) fn end(&mut self, reason: EndReason, now: CallTime) -> CallReport {
         tracing::info!(
             call_id = %self.call_id,
+            assistant = self.assistant.as_ref().map(|a| a.name.as_str()),
+            assistant_version = self.assistant.as_ref().map(|a| a.version.as_str()),
             reason = reason.as_str(),
             length_ms = now.as_millis(),
             turns = self.turns.len(),
@@ -331,6 +344,7 @@ impl Reporter {
         self.tell(CallEvent::Ended { reason: reason.as_str().to_owned() });
         CallReport {
             call_id: self.call_id.clone(),
+            assistant: self.assistant.clone(),
             reason,
             length_ms: now.as_millis(),
             turns: std::mem::take(&mut self.turns),

@@ -18,12 +18,13 @@ use crate::engines::{EngineError, Engines, VadFactory};
 use crate::transport::wav::{WavOptions, WavTransport};
 use crate::turn::EndReason;
 
+mod assistant;
 mod hearing;
 mod hostile;
 mod interruption;
 mod simulation;
-mod waiting;
 mod spoken;
+mod waiting;
 
 /// Loud is speech: enough for callers made of tones.
 struct Loudness;
@@ -61,6 +62,7 @@ async fn call(config: Config, turns: Vec<Vec<i16>>, engines: Engines) -> CallRep
     let transport = WavTransport::new(turns, options);
     let setup = CallSetup {
         call_id: "test".into(),
+        assistant: None,
         config: Arc::new(config),
         engines,
         observer: None,
@@ -199,6 +201,7 @@ async fn a_call_that_is_hung_up_from_outside_ends_at_once() {
     let stt = ScriptedStt::new([""], Duration::from_secs(30));
     let setup = CallSetup {
         call_id: "test".into(),
+        assistant: None,
         config: Arc::new(Config::default()),
         engines: engines(stt, ScriptedLlm::echo(), ScriptedTts::default()),
         observer: None,
@@ -221,6 +224,7 @@ async fn paced_call(
     let (observer, mut observed) = tokio::sync::mpsc::channel(1_000);
     let setup = CallSetup {
         call_id: "test".into(),
+        assistant: None,
         config: Arc::new(config),
         engines,
         observer: Some(observer),
@@ -318,6 +322,7 @@ async fn under_load_nothing_is_prepared() {
     gate.set(false);
     let setup = CallSetup {
         call_id: "test".into(),
+        assistant: None,
         config: Arc::new(quiet_config()),
         engines: slow_engines(&["hello"]),
         observer: None,

@@ -1,29 +1,42 @@
-//! `sawt chat`: talk to the language model in text, as a call would.
+//! `sawt chat`: talk to an assistant in text, as a call would.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::sync::Arc;
 
 use anyhow::bail;
 use futures::StreamExt as _;
 
 use super::progress::Waiting;
+use crate::assistants::{Assistant, Choice};
 use crate::config::Config;
 use crate::dialog::History;
 use crate::engines::RunningEngines;
 use crate::engines::llm::{Generated, Generation, LanguageModel as _, LocalLlm};
+use crate::speech::language_of;
 use crate::supervisor::EngineKind;
 
 /// Longest line that is answered.
 const LINE_CHARS_MAX: usize = 2_000;
 
-/// Talk to the language model in text.
+/// Talk to an assistant in text.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sawt chat                       # a conversation, one line at a time; end with Ctrl-D
+  sawt chat bank                  # with this assistant
+  sawt chat bank 'متى يفتح الفرع؟'   # one question, one answer
   sawt chat 'ما هي عاصمة فرنسا؟'     # one question, one answer
   sawt chat --set llm.model=smollm2-135m-instruct 'Who are you?'")]
 pub struct Args {
-    /// One question; without it, a conversation on standard input
-    question: Option<String>,
+    /// The assistant's name, or a question to the site's default; without a question, a
+    /// conversation on standard input
+    #[arg(value_name = "ASSISTANT|QUESTION")]
+    first: Option<String>,
+    /// A question to the assistant
+    #[arg(value_name = "QUESTION")]
+    second: Option<String>,
+    /// The language to begin in [default: the assistant's own]
+    #[arg(long)]
+    language: Option<String>,
     /// Print token counts and times after each answer
     #[arg(long)]
     stats: bool,
@@ -34,16 +47,33 @@ pub struct Args {
 /// # Errors
 /// What went wrong, and what to do next.
 pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
-    let engines = RunningEngines::start(&config, &[EngineKind::Llm])?;
+    let library = super::assistants::library(&config)?;
+    let named = args.first.as_deref().and_then(|name| library.get(name));
+    let (assistant, question) = match (named, args.first, args.second) {
+        (Some(assistant), _, question) => (assistant, question),
+        (None, Some(name), Some(_)) => {
+            library.choose(&Choice { assistant: Some(name), language: None })?;
+            bail!("give an assistant and a question, or a question alone");
+        }
+        (None, question, None) => (library.default(), question),
+        (None, None, Some(_)) => bail!("give a question"),
+    };
+    let config = assistant.config(args.language.as_deref().unwrap_or_default());
+    let engines = RunningEngines::start(config, &[EngineKind::Llm])?;
     let waiting = Waiting::start("Loading the language model");
     engines.ready().await?;
     waiting.done();
     let Some(llm) = engines.llm() else { bail!("the language engine was not started") };
-    let history = History::for_call(&config);
-    let mut chat = Chat { llm, history, stats: args.stats, config };
-    match args.question {
+    let history = History::for_call(config);
+    let (assistant, config) = (Arc::clone(assistant), Arc::clone(config));
+    let mut chat = Chat { llm, history, stats: args.stats, assistant, config };
+    match question {
         Some(question) => chat.answer(&question).await?,
-        None => converse(&mut chat).await?,
+        None => {
+            println!("{}", chat.config.agent.welcome);
+            chat.history.agent_was_heard(&chat.config.agent.welcome);
+            converse(&mut chat).await?;
+        }
     }
     engines.stop().await;
     Ok(())
@@ -73,11 +103,16 @@ struct Chat {
     llm: LocalLlm,
     history: History,
     stats: bool,
-    config: Config,
+    assistant: Arc<Assistant>,
+    config: Arc<Config>,
 }
 
 impl Chat {
     async fn answer(&mut self, question: &str) -> anyhow::Result<()> {
+        // As in a call: instructions in the language that is spoken.
+        let language = language_of(question, &self.config.agent.languages);
+        self.config = Arc::clone(self.assistant.config(language));
+        self.history.instruct(&self.config.agent.system_prompt);
         self.history.caller_said(question);
         let mut tokens = self.llm.generate(Generation {
             conversation: "chat".into(),

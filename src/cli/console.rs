@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::progress::Waiting;
+use crate::assistants::Choice;
 use crate::audio::{self, CALLER_RATE_HZ};
 use crate::call::{self, CallEvent, CallReport, CallSetup};
 use crate::config::Config;
@@ -39,6 +40,9 @@ pub struct Args {
     /// You wear a headset: the agent can not hear itself, so you may interrupt it
     #[arg(long, conflicts_with = "wav")]
     headset: bool,
+    /// Who answers [default: assistants.default]
+    #[arg(long, value_name = "NAME")]
+    assistant: Option<String>,
     /// Print the report of the call as JSON
     #[arg(long)]
     json: bool,
@@ -60,16 +64,20 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     {
         bail!("the folder {} of --out is not there; make it first", folder.display());
     }
+    let library = super::assistants::library(&config)?;
+    let choice = Choice { assistant: args.assistant.clone(), language: None };
+    let assistant = Arc::clone(library.choose(&choice)?);
+    let config = assistant.config("");
     let engines =
-        RunningEngines::start(&config, &[EngineKind::Stt, EngineKind::Llm, EngineKind::Tts])?;
+        RunningEngines::start(config, &[EngineKind::Stt, EngineKind::Llm, EngineKind::Tts])?;
     let waiting = Waiting::start("Loading the models");
     engines.ready().await?;
     waiting.done();
-    let call_engines = engines.for_calls(&config)?.context("the engines were not started")?;
+    let call_engines = engines.for_calls(config)?.context("the engines were not started")?;
 
     let person = turns.is_empty();
     let hang_up = CancellationToken::new();
-    let transport = open(&args, turns, &config, &hang_up).await?;
+    let transport = open(&args, turns, config, &hang_up).await?;
     let (events_in, events) = mpsc::channel(EVENTS_MAX);
     let printer = tokio::spawn(print_events(events, args.json));
     let on_signal = hang_up.clone();
@@ -80,7 +88,8 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     });
     let setup = CallSetup {
         call_id: "console".into(),
-        config: Arc::new(config),
+        config: Arc::clone(config),
+        assistant: Some(Arc::clone(&assistant)),
         engines: call_engines,
         observer: Some(events_in),
         hang_up,

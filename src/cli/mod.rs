@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // printing is what a command line is for
 
+pub mod assistants;
 pub mod bench;
 pub mod call;
 pub mod chat;
@@ -48,8 +49,10 @@ pub enum Command {
     Say(say::Args),
     /// Write down what a WAV file says
     Transcribe(transcribe::Args),
-    /// Talk to the language model in text
+    /// Talk to an assistant in text
     Chat(chat::Args),
+    /// List, check, show and test the assistants
+    Assistants(assistants::Args),
     /// Fetch, import, check and remove models
     Models(models::Args),
     /// Measure this machine with these models
@@ -90,6 +93,7 @@ pub async fn run_command(command: Command, config: Config) -> anyhow::Result<()>
         Command::Say(args) => say::run(args, config).await,
         Command::Transcribe(args) => transcribe::run(args, config).await,
         Command::Chat(args) => chat::run(args, config).await,
+        Command::Assistants(args) => assistants::run(args, config).await,
         Command::Models(args) => models::run(args, config).await,
         Command::Bench(args) => bench::run(args, config).await,
         Command::Doctor(args) => doctor::run(args, config).await,

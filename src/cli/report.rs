@@ -6,7 +6,9 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::assistants::Findings;
 use crate::config::ConfigError;
+use crate::service::ServiceError;
 
 /// sysexits(3) EX_CONFIG: something was found in an unconfigured or misconfigured state. A service
 /// manager is told not to try again.
@@ -44,7 +46,10 @@ pub fn failure(error: &anyhow::Error) -> ExitCode {
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.downcast_ref::<ConfigError>().is_some() { EXIT_CONFIG } else { 1 }
+    let wrong = error.downcast_ref::<ConfigError>().is_some()
+        || error.downcast_ref::<Findings>().is_some()
+        || matches!(error.downcast_ref::<ServiceError>(), Some(ServiceError::Assistants(_)));
+    if wrong { EXIT_CONFIG } else { 1 }
 }
 
 /// `error: … / caused by … / next: …`, one line each.

@@ -11,7 +11,7 @@ use super::progress::Waiting;
 use crate::audio;
 use crate::config::Config;
 use crate::engines::RunningEngines;
-use crate::engines::tts::{Synthesis, SynthesisStats, Synthesized, TextToSpeech as _};
+use crate::engines::tts::{Synthesis, SynthesisStats, Synthesized, TextToSpeech};
 use crate::speech::{Explained, Lexicon, Manner, Spoken};
 use crate::supervisor::EngineKind;
 
@@ -196,17 +196,40 @@ async fn render(
     let Some(tts) = engines.tts() else { bail!("the voice engine was not started") };
     let mut rendered = Vec::new();
     for request in requests {
-        let (mut pcm, mut stats) = (Vec::new(), SynthesisStats::default());
-        let mut pieces = tts.synthesize(request);
-        while let Some(piece) = pieces.next().await {
-            match piece? {
-                Synthesized::Audio(chunk) => pcm.extend(chunk),
-                Synthesized::Words(_) => {}
-                Synthesized::Done(done) => stats = done,
-            }
-        }
-        rendered.push((pcm, stats));
+        rendered.push(collect(&tts, request).await?);
     }
     engines.stop().await;
     Ok(rendered)
+}
+
+/// `text` as the configured voices say it, by an engine that runs.
+pub(crate) async fn speech_of(
+    text: &str,
+    sample_rate_hz: u32,
+    config: &Config,
+    tts: &dyn TextToSpeech,
+) -> anyhow::Result<Vec<i16>> {
+    let lexicon = config.lexicon();
+    let spoken = Spoken::new(text, &manner_of(config, &lexicon));
+    let mut pcm = Vec::new();
+    for request in requests_of(&spoken, None, 1.0, sample_rate_hz, config) {
+        pcm.extend(collect(tts, request).await?.0);
+    }
+    Ok(pcm)
+}
+
+async fn collect(
+    tts: &dyn TextToSpeech,
+    request: Synthesis,
+) -> anyhow::Result<(Vec<i16>, SynthesisStats)> {
+    let (mut pcm, mut stats) = (Vec::new(), SynthesisStats::default());
+    let mut pieces = tts.synthesize(request);
+    while let Some(piece) = pieces.next().await {
+        match piece? {
+            Synthesized::Audio(chunk) => pcm.extend(chunk),
+            Synthesized::Words(_) => {}
+            Synthesized::Done(done) => stats = done,
+        }
+    }
+    Ok((pcm, stats))
 }

@@ -145,6 +145,28 @@ pub enum Problem {
     },
 }
 
+impl Problem {
+    /// The key that is wrong, and what is wrong with it, without the place.
+    pub(crate) fn key(&self) -> Option<(&str, String)> {
+        match self {
+            Self::WrongType { key, expected, found, .. } => {
+                Some((key, format!("expected {expected}, found {found}")))
+            }
+            Self::BadValue { key, message, .. } => Some((key, message.clone())),
+            Self::UnknownKey { key, suggestion, .. } => {
+                Some((key, format!("no such key; {}", suggestion_text(suggestion.as_deref()))))
+            }
+            Self::Unreadable { .. }
+            | Self::TooLarge { .. }
+            | Self::NotUtf8 { .. }
+            | Self::Syntax { .. }
+            | Self::Missing { .. }
+            | Self::TooShort { .. }
+            | Self::BadFlag { .. } => None,
+        }
+    }
+}
+
 fn suggestion_text(suggestion: Option<&str>) -> String {
     match suggestion {
         Some(key) => format!("did you mean `{key}`?"),

@@ -153,7 +153,7 @@ fn describe(key: &Key, value: &Value) -> String {
 }
 
 /// None for what no key can be: dates, infinities.
-pub(super) fn to_json(item: &Item) -> Option<Value> {
+pub(crate) fn to_json(item: &Item) -> Option<Value> {
     match item {
         Item::None => None,
         Item::Value(value) => value_to_json(value),
@@ -188,6 +188,6 @@ pub(super) fn value_to_json(value: &toml_edit::Value) -> Option<Value> {
 }
 
 /// Line of the byte at `offset`, from 1.
-pub(super) fn line_at(text: &[u8], offset: usize) -> usize {
+pub(crate) fn line_at(text: &[u8], offset: usize) -> usize {
     text.iter().take(offset).filter(|&&byte| byte == b'\n').count() + 1
 }

@@ -27,6 +27,7 @@ pub use error::{ConfigError, Problem};
 pub(crate) use example::toml_value;
 pub use example::{example_env, example_toml};
 pub use keys::{Key, Kind, all as keys, is_secret, schema};
+pub(crate) use layer::{line_at, to_json};
 pub use settings::*;
 
 use layer::Setting;
@@ -193,8 +194,39 @@ impl Loaded {
 
 /// Lays `settings` over the defaults, in their order.
 fn resolve(settings: Vec<Setting>) -> Result<Loaded, ConfigError> {
-    let mut tree = serde_json::to_value(Config::default())
-        .expect("the defaults are plain data. This is a bug.");
+    resolve_over(&Config::default(), settings)
+}
+
+/// `base` with `values` laid over it, by dotted key, types and ranges checked as a file's are. For
+/// whoever overrides settings of a part of the calls.
+///
+/// # Errors
+/// All that is wrong with the values; [`Problem::key`] tells which.
+pub(crate) fn overlay(
+    base: &Config,
+    values: impl IntoIterator<Item = (String, Value)>,
+) -> Result<Config, ConfigError> {
+    let mut errors = ConfigError::default();
+    let mut settings = Vec::new();
+    for (path, value) in values {
+        match keys::find(&path) {
+            Some(key) => layer::push(key, None, value, Origin::Flag, &mut settings, &mut errors),
+            None => errors.push(Problem::UnknownKey {
+                origin: Origin::Flag,
+                suggestion: keys::suggest(&path),
+                key: path,
+            }),
+        }
+    }
+    let loaded = errors.ok_or(settings).and_then(|settings| resolve_over(base, settings))?;
+    validate::check(&loaded)?;
+    Ok(loaded.config)
+}
+
+/// Lays `settings` over `base`, in their order.
+fn resolve_over(base: &Config, settings: Vec<Setting>) -> Result<Loaded, ConfigError> {
+    let mut tree =
+        serde_json::to_value(base).expect("a configuration is plain data. This is a bug.");
     let mut origins = BTreeMap::new();
     for Setting { path, value, origin } in settings {
         place(&mut tree, &path, value);

@@ -18,8 +18,10 @@ pub struct Config {
     pub livekit: LiveKitConfig,
     /// The page and the API.
     pub http: HttpConfig,
-    /// What the agent says and how a call runs.
+    /// What the agent says and how a call runs, where its assistant does not say.
     pub agent: AgentConfig,
+    /// Where assistants are and which one answers.
+    pub assistants: AssistantsConfig,
     /// When a turn is over and what interrupts.
     pub turn: TurnConfig,
     /// Voice activity detection.
@@ -143,6 +145,8 @@ pub struct AgentConfig {
     pub thinking_sound_ms: u32,
     /// Longest call in seconds.
     pub call_max_s: u32,
+    /// Most turns that are answered before the agent says goodbye; 0: no limit.
+    pub turns_max: u32,
     /// Seconds to wait for a caller after joining a room.
     pub caller_wait_s: u32,
 }
@@ -173,8 +177,28 @@ impl Default for AgentConfig {
             fillers_in_a_row: false,
             thinking_sound_ms: 0,
             call_max_s: 3600,
+            turns_max: 0,
             caller_wait_s: 60,
         }
+    }
+}
+
+/// `[assistants]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AssistantsConfig {
+    /// Folder of assistants, one NAME.toml each. Default: `assistants` in the working directory;
+    /// where there is none, the built-in starter answers.
+    pub dir: Option<PathBuf>,
+    /// Assistant of the calls that name none. Empty: `starter`, or the only one there is.
+    pub default: String,
+    /// Seconds between two looks at the folder for changes; 0: only SIGHUP reads it again.
+    pub reload_s: u32,
+}
+
+impl Default for AssistantsConfig {
+    fn default() -> Self {
+        Self { dir: None, default: String::new(), reload_s: 2 }
     }
 }
 

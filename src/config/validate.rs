@@ -45,8 +45,9 @@ impl Checker<'_> {
 /// # Errors
 /// Every value that cannot work.
 pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
-    let Config { livekit, http, agent, turn, vad, stt, llm, tts, fallback, log, .. } =
-        &loaded.config;
+    let Config {
+        livekit, http, agent, assistants, turn, vad, stt, llm, tts, fallback, log, ..
+    } = &loaded.config;
     let mut c = Checker { loaded, errors: ConfigError::default() };
 
     c.that(is_livekit_url(&livekit.url), "livekit.url", URL_EXPECTED);
@@ -103,6 +104,8 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     }
     c.within("agent.call_max_s", agent.call_max_s, 5, 24 * 3600);
     c.within("agent.caller_wait_s", agent.caller_wait_s, 1, 3600);
+    c.within("agent.turns_max", agent.turns_max, 0, 10_000);
+    c.within("assistants.reload_s", assistants.reload_s, 0, 3600);
 
     c.within("turn.endpointing_ms", turn.endpointing_ms, 50, 10_000);
     c.within("turn.endpointing_ms_min", turn.endpointing_ms_min, 50, 10_000);

@@ -52,6 +52,11 @@ impl History {
         Self { system, turns: VecDeque::new(), limits }
     }
 
+    /// Other instructions from now on, for a caller who changed the language.
+    pub fn instruct(&mut self, system: &str) {
+        system.clone_into(&mut self.system);
+    }
+
     /// The caller said `text`.
     pub fn caller_said(&mut self, text: &str) {
         self.push(Role::User, text);

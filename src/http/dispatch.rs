@@ -11,7 +11,8 @@ use tracing::warn;
 use super::error::Problem;
 use super::json::Json;
 use super::token::{METADATA_BYTES_MAX, check_agent};
-use super::{HttpState, names};
+use super::{HttpState, assistant, names};
+use crate::assistants::Choice;
 use crate::livekit_api::{AgentRequest, Taken};
 
 /// Our own request, so a typo is refused.
@@ -24,6 +25,8 @@ pub(super) struct DispatchRequest {
     metadata: Option<String>,
     #[serde(alias = "agentName")]
     agent_name: Option<String>,
+    assistant: Option<String>,
+    language: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -47,6 +50,8 @@ pub(super) async fn dispatch(
     let room = names::id("room", room)?;
     let metadata = request.metadata.unwrap_or_default();
     let metadata = names::text("metadata", metadata, METADATA_BYTES_MAX)?;
+    let chosen = Choice { assistant: request.assistant, language: request.language };
+    let metadata = assistant::metadata(&state, chosen, "metadata", metadata)?;
     let agent = AgentRequest { agent_name: options.agent_name.clone(), metadata };
 
     let seen = |dispatch_id: &str| {

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::HttpState;
+use crate::assistants::Findings;
 use crate::telemetry;
 
 /// The process answers; says nothing about LiveKit or the engines, so that an orchestrator does not
@@ -22,6 +23,9 @@ pub(super) async fn livez() -> &'static str {
 struct Ready {
     ready: bool,
     parts: BTreeMap<String, Part>,
+    /// What does not keep calls away and wants somebody's eye.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    notes: BTreeMap<&'static str, String>,
 }
 
 #[derive(Serialize)]
@@ -40,9 +44,18 @@ pub(super) async fn readyz(State(state): State<HttpState>) -> Response {
         .into_iter()
         .map(|(name, reason)| (name, Part { ready: reason.is_none(), reason }))
         .collect();
+    let mut notes = BTreeMap::new();
+    let findings = state.0.options.assistants.state().borrow().findings.clone();
+    if !findings.is_empty() {
+        let note = format!(
+            "an older version answers, because the files have mistakes: {}",
+            Findings(findings)
+        );
+        notes.insert("assistants", note);
+    }
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let no_store = [(header::CACHE_CONTROL, "no-store")];
-    (status, no_store, Answer(Ready { ready, parts })).into_response()
+    (status, no_store, Answer(Ready { ready, parts, notes })).into_response()
 }
 
 pub(super) async fn metrics(State(state): State<HttpState>) -> Response {

@@ -9,6 +9,7 @@
 //! | `POST /api/dispatch-agent` | asks the agent into a room, says whether a worker took it |
 //! | `GET /livez`, `/readyz`, `/metrics`, `/worker` | for machines |
 
+mod assistant;
 mod dispatch;
 mod error;
 mod guard;
@@ -30,6 +31,7 @@ use tokio::sync::watch;
 pub use error::Problem;
 pub use server::{HttpError, bind, serve};
 
+use crate::assistants::Assistants;
 use crate::livekit_api::{LiveKitApi, LiveKitApiError, LiveKitUrl};
 use crate::telemetry::metrics::PrometheusHandle;
 use crate::worker::WorkerStatus;
@@ -54,6 +56,8 @@ pub struct HttpOptions {
     pub worker: watch::Receiver<WorkerStatus>,
     /// The rest of the program, for `/readyz`.
     pub parts: watch::Receiver<Parts>,
+    /// Who may be asked for, and for `/readyz` whether changed files have mistakes.
+    pub assistants: Assistants,
 }
 
 /// Shared by all requests.

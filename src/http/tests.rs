@@ -9,6 +9,8 @@ use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::assistants::{Folder, Library, Voices};
+use crate::config::Config;
 use crate::worker::Link;
 
 const SECRET: &str = "a-secret-of-at-least-32-characters";
@@ -35,8 +37,16 @@ fn fixture_with(agent_name: &str, public_origin: &str) -> Fixture {
         public_origin: public_origin.into(),
         worker: worker_out,
         parts: parts_out,
+        assistants: assistants(),
     };
     Fixture { router: router(HttpState::new(options, None).unwrap()), worker, parts }
+}
+
+/// The built-in starter alone.
+fn assistants() -> Assistants {
+    let voices = Voices::named(["en_US-joe-medium"]);
+    let library = Library::load(&Folder::BuiltIn, &Config::default(), &voices);
+    Assistants::fixed(library.unwrap())
 }
 
 impl Fixture {
@@ -155,6 +165,27 @@ async fn camel_case_and_the_starters_address_work_as_well() {
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.json()["roomName"], "r");
     assert_eq!(fixture.get("/api/connection-details").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_caller_may_ask_for_an_assistant_and_a_language() {
+    let fixture = fixture();
+    let body = json!({"assistant": "starter", "language": "ar"}).to_string();
+    let agents = fixture.post("/api/token", body).await.claims().room_config.unwrap().agents;
+    assert_eq!(agents[0].metadata, "{\"assistant\":\"starter\",\"language\":\"ar\"}");
+    let theirs = |metadata: &str| json!({"room_config": {"agents": [{"metadata": metadata}]}});
+    for body in [json!({"assistant": "stater"}), theirs("{\"assistant\": \"stater\"}")] {
+        let answer = fixture.post("/api/token", body.to_string()).await;
+        assert!(answer.problem(404).contains("did you mean \"starter\"?"));
+    }
+    let mut both = theirs("hello");
+    both["assistant"] = "starter".into();
+    fixture.post("/api/token", both.to_string()).await.problem(422);
+    let body = json!({"room": "r", "assistant": "nobody"}).to_string();
+    fixture.post("/api/dispatch-agent", body).await.problem(404);
+    let by_itself = fixture_with("", "");
+    let body = json!({"assistant": "starter"}).to_string();
+    assert!(by_itself.post("/api/token", body).await.problem(422).contains("room's metadata"));
 }
 
 #[tokio::test]
@@ -364,6 +395,7 @@ async fn metrics_have_their_names() {
         public_origin: String::new(),
         worker: worker_out,
         parts,
+        assistants: assistants(),
     };
     let metrics = crate::telemetry::metrics::install().unwrap();
     let router = router(HttpState::new(options, Some(metrics)).unwrap());

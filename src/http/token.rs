@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Problem;
 use super::json::{Json, Object};
-use super::{HttpState, names};
+use super::{HttpState, assistant, names};
+use crate::assistants::Choice;
 use crate::livekit_api::{AgentRequest, CallerGrant};
 
 /// Only the first join needs the token; LiveKit renews it for who is inside.
@@ -38,6 +39,9 @@ pub(super) struct TokenRequest {
     participant_attributes: Option<BTreeMap<String, String>>,
     #[serde(alias = "roomConfig")]
     room_config: Option<Object<RoomConfig>>,
+    /// Ours: who answers, and in which language.
+    assistant: Option<String>,
+    language: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -96,7 +100,7 @@ fn answer(
     request: TokenRequest,
     status: StatusCode,
 ) -> Result<impl IntoResponse + use<>, Problem> {
-    let grant = grant(&state.0.options.agent_name, request)?;
+    let grant = grant(state, request)?;
     let token = state.0.options.api.caller_token(&grant)?;
     let server_url = state.0.livekit_url.ws_base();
     let answer = TokenAnswer {
@@ -113,7 +117,11 @@ fn answer(
     Ok((status, [(header::CACHE_CONTROL, "no-store")], Answer(answer)))
 }
 
-fn grant(agent_name: &str, request: TokenRequest) -> Result<CallerGrant, Problem> {
+fn grant(state: &HttpState, request: TokenRequest) -> Result<CallerGrant, Problem> {
+    let chosen = Choice {
+        assistant: request.assistant.filter(|name| !name.is_empty()),
+        language: request.language.filter(|tag| !tag.is_empty()),
+    };
     let room = match request.room_name.filter(|r| !r.is_empty()) {
         Some(room) => names::id("room_name", room)?,
         None => names::new_room(),
@@ -137,7 +145,7 @@ fn grant(agent_name: &str, request: TokenRequest) -> Result<CallerGrant, Problem
         name: names::display_name("participant_name", name)?,
         metadata: names::text("participant_metadata", metadata, METADATA_BYTES_MAX)?,
         attributes,
-        agents: agents(agent_name, config.agents)?,
+        agents: agents(state, chosen, config.agents)?,
         ttl: TTL,
     })
 }
@@ -159,7 +167,12 @@ fn check_attributes(attributes: &BTreeMap<String, String>) -> Result<(), Problem
 }
 
 /// Our agent, unless it joins every room by itself; and no other agent, ever.
-fn agents(ours: &str, asked: Option<Vec<Object<Agent>>>) -> Result<Vec<AgentRequest>, Problem> {
+fn agents(
+    state: &HttpState,
+    chosen: Choice,
+    asked: Option<Vec<Object<Agent>>>,
+) -> Result<Vec<AgentRequest>, Problem> {
+    let ours = state.0.options.agent_name.as_str();
     let asked = asked.unwrap_or_default();
     if asked.len() > 1 {
         return Err(Problem::field("room_config.agents", "names more than one agent; name one"));
@@ -167,7 +180,9 @@ fn agents(ours: &str, asked: Option<Vec<Object<Agent>>>) -> Result<Vec<AgentRequ
     let Object(agent) = asked.into_iter().next().unwrap_or_default();
     check_agent("room_config.agents[0].agent_name", ours, agent.agent_name.as_deref())?;
     let metadata = agent.metadata.unwrap_or_default();
-    let metadata = names::text("room_config.agents[0].metadata", metadata, METADATA_BYTES_MAX)?;
+    let field = "room_config.agents[0].metadata";
+    let metadata = names::text(field, metadata, METADATA_BYTES_MAX)?;
+    let metadata = assistant::metadata(state, chosen, field, metadata)?;
     if ours.is_empty() {
         return Ok(Vec::new());
     }

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+use crate::assistants::{Assistant, Assistants, Choice, ChoiceError};
 use crate::call::{self, CallReport, CallSetup, SpeculationGate};
 use crate::config::Config;
 use crate::engines::Engines;
@@ -20,20 +21,32 @@ use crate::worker::AcceptedJob;
 /// Serves jobs until the worker drops the channel and the last call is over.
 pub(super) async fn serve(
     mut jobs: mpsc::Receiver<AcceptedJob>,
-    config: Arc<Config>,
+    assistants: Assistants,
     engines: Engines,
     library: PathBuf,
     gate: SpeculationGate,
 ) {
     let calls = TaskTracker::new();
     while let Some(mut job) = jobs.recv().await {
-        let (config, engines, library) = (Arc::clone(&config), engines.clone(), library.clone());
-        let gate = gate.clone();
-        let span = tracing::info_span!("call", call_id = %job.job_id, room = %job.room);
+        let (engines, library, gate) = (engines.clone(), library.clone(), gate.clone());
+        // From here on the call keeps its version, whatever becomes of the files.
+        let chosen = choose(&assistants, &job);
+        let version = chosen.as_ref().ok().map(|(assistant, _)| assistant.version());
+        let span = tracing::info_span!(
+            "call",
+            call_id = %job.job_id,
+            room = %job.room,
+            assistant = version.as_ref().map(|v| v.name.as_str()),
+            assistant_version = version.as_ref().map(|v| v.version.as_str()),
+        );
         let call = async move {
             let done = std::mem::replace(&mut job.done, tokio::sync::oneshot::channel().0);
+            let answering = async move {
+                let (assistant, config) = chosen.map_err(|error| error.to_string())?;
+                answer(job, assistant, config, engines, library, gate).await
+            };
             // A bug in one call ends that call only.
-            let result = std::panic::AssertUnwindSafe(answer(job, config, engines, library, gate))
+            let result = std::panic::AssertUnwindSafe(answering)
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_| Err("the call's task panicked".to_owned()));
@@ -49,8 +62,22 @@ pub(super) async fn serve(
     calls.wait().await;
 }
 
+/// Who answers: as the dispatch says, else as the room says, else the site's default.
+fn choose(
+    assistants: &Assistants,
+    job: &AcceptedJob,
+) -> Result<(Arc<Assistant>, Arc<Config>), ChoiceError> {
+    let by_room = Choice::from_metadata(&job.room_metadata)?;
+    let choice = Choice::from_metadata(&job.metadata)?.or(by_room);
+    let library = assistants.current();
+    let assistant = library.choose(&choice)?;
+    let language = choice.language.as_deref().unwrap_or_default();
+    Ok((Arc::clone(assistant), Arc::clone(assistant.config(language))))
+}
+
 async fn answer(
     job: AcceptedJob,
+    assistant: Arc<Assistant>,
     config: Arc<Config>,
     engines: Engines,
     library: PathBuf,
@@ -68,8 +95,14 @@ async fn answer(
     };
     let transport = joined.map_err(|error| error.to_string())?;
     let counted = CountedCall::start();
-    let setup =
-        CallSetup { call_id: job.job_id, config, engines, observer: None, hang_up: job.cancel };
+    let setup = CallSetup {
+        call_id: job.job_id,
+        config,
+        assistant: Some(assistant),
+        engines,
+        observer: None,
+        hang_up: job.cancel,
+    };
     let report: CallReport = call::run_gated(Box::new(transport), setup, gate).await;
     counted.end(report.reason.as_str());
     if report.reason == EndReason::Lost { Err("the connection was lost".into()) } else { Ok(()) }

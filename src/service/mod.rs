@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::assistants::{Assistants, Findings, Library, Voices};
 use crate::call::{SpeculationGate, prepare_fillers};
 use crate::config::Config;
 use crate::engines::{EngineError, RunningEngines, StartError};
@@ -25,6 +26,9 @@ use crate::worker::{self, DrainOutcome, Link, WorkerError, WorkerOptions, Worker
 /// Why the service can not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
+    /// An assistant has mistakes.
+    #[error(transparent)]
+    Assistants(#[from] Findings),
     /// The engines do not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -68,12 +72,26 @@ impl Service {
     /// When a part can not start, or ended by itself.
     pub async fn run(self) -> Result<DrainOutcome, ServiceError> {
         let Self { config, api, listener, metrics, drain, ready } = self;
-        let engines =
-            RunningEngines::start(&config, &[EngineKind::Stt, EngineKind::Llm, EngineKind::Tts])?;
+        let store = Store::from_config(&config.models);
+        let folder = Library::folder(&config);
+        let assistants = Library::load(&folder, &config, &Voices::installed(&store))?;
+        let engines_config = assistants.engines_config(&config);
+        let engines = RunningEngines::start(
+            &engines_config,
+            &[EngineKind::Stt, EngineKind::Llm, EngineKind::Tts],
+        )?;
         let (worker_status_in, worker_status) =
             watch::channel(WorkerStatus::starting(config.livekit.calls_max));
         let background = CancellationToken::new();
         let _end_background = background.clone().drop_guard();
+        let assistants = Assistants::follow(
+            assistants,
+            folder,
+            Arc::clone(&config),
+            Voices::loaded(&engines_config),
+            background.clone(),
+        );
+        tokio::spawn(reload_on_hangup(assistants.clone(), background.clone()));
 
         let parts = readiness::watch_engines(engines.handles(), background.clone());
         let unfit =
@@ -88,6 +106,7 @@ impl Service {
                 public_origin: config.http.public_origin.clone(),
                 worker: worker_status.clone(),
                 parts,
+                assistants: assistants.clone(),
             },
             metrics,
         )?;
@@ -102,15 +121,17 @@ impl Service {
             }
         }
         let call_engines = engines.for_calls(&config)?.ok_or(ServiceError::Ended("the engines"))?;
-        let store = Store::from_config(&config.models);
         let library = store.resolve("livekit-sdk")?.main_file().to_owned();
 
         let (jobs_in, jobs) = worker::job_channel(config.livekit.calls_max);
         let gate = SpeculationGate::default();
         tokio::spawn(shed_speculation(worker_status.clone(), gate.clone(), speculating(&config)));
-        let (fillers_of, fillers_by) = (Arc::clone(&config), call_engines.clone());
-        tokio::spawn(async move { prepare_fillers(&fillers_of, &fillers_by).await });
-        let calls = calls::serve(jobs, Arc::clone(&config), call_engines, library, gate);
+        let (fillers_of, fillers_by) = (assistants.current(), call_engines.clone());
+        tokio::spawn(async move {
+            let default = fillers_of.default();
+            prepare_fillers(default.config(""), &fillers_by).await;
+        });
+        let calls = calls::serve(jobs, assistants, call_engines, library, gate);
         let calls = tokio::spawn(calls);
         if let Some(ready) = ready {
             tokio::spawn(announce(worker_status, ready));
@@ -142,6 +163,21 @@ fn worker_options(
         cpu_max: config.livekit.cpu_max,
         drain_max: std::time::Duration::from_secs(u64::from(config.livekit.drain_s)),
     }
+}
+
+/// SIGHUP reads the assistants again at once.
+async fn reload_on_hangup(assistants: Assistants, stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        tracing::warn!("SIGHUP can not be caught; changed assistants are still found.");
+        return;
+    };
+    stop.run_until_cancelled(async {
+        while hangup.recv().await.is_some() {
+            assistants.reload();
+        }
+    })
+    .await;
 }
 
 /// Most calls that may do work which is perhaps thrown away.

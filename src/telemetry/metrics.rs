@@ -42,6 +42,10 @@ pub const LANGUAGE_SWITCHES: &str = "sawt_language_switches_total";
 pub const ENGINE_RESTARTS: &str = "sawt_engine_restarts_total";
 /// Gauge: 1 while an engine answers its probe, by `engine`.
 pub const ENGINE_READY: &str = "sawt_engine_ready";
+/// Counter: readings of changed assistants, by `outcome` (changed, refused).
+pub const ASSISTANTS_RELOADS: &str = "sawt_assistants_reloads_total";
+/// Gauge: 1 while the assistants in force are those on disk; 0: a mistake keeps an older version.
+pub const ASSISTANTS_CURRENT: &str = "sawt_assistants_current";
 /// Counter: HTTP answers, by `route` and `status`.
 pub const HTTP_ANSWERS: &str = "sawt_http_answers_total";
 
@@ -127,6 +131,8 @@ fn describe() {
     describe_counter!(LANGUAGE_SWITCHES, "Changes of a caller's language, by the new one");
     describe_counter!(ENGINE_RESTARTS, "Starts of an engine process after its first");
     describe_gauge!(ENGINE_READY, "1 while an engine answers its probe");
+    describe_counter!(ASSISTANTS_RELOADS, "Readings of changed assistants, by outcome");
+    describe_gauge!(ASSISTANTS_CURRENT, "1 while the assistants in force are those on disk");
     describe_counter!(HTTP_ANSWERS, "HTTP answers, by route and status");
 }
 
@@ -191,6 +197,16 @@ pub fn engine_restarted(engine: &'static str) {
 /// An engine answers, or does not.
 pub fn engine_ready(engine: &'static str, ready: bool) {
     gauge!(ENGINE_READY, "engine" => engine).set(if ready { 1.0 } else { 0.0 });
+}
+
+/// Changed assistants were read; `outcome` is "changed" or "refused".
+pub fn assistants_reload(outcome: &'static str) {
+    counter!(ASSISTANTS_RELOADS, "outcome" => outcome).increment(1);
+}
+
+/// The assistants in force are those on disk, or an older version is.
+pub fn assistants_current(current: bool) {
+    gauge!(ASSISTANTS_CURRENT).set(if current { 1.0 } else { 0.0 });
 }
 
 /// An HTTP answer; `route` is the pattern, never the path that was asked for.

@@ -57,6 +57,8 @@ pub struct TurnMachine {
     /// End of the last thing that either side did; silence is counted from here.
     quiet_since: CallTime,
     silence_prompts_said: usize,
+    /// Answers of which the caller heard something.
+    answers: u32,
     last_utterance: u32,
     last_reply: u32,
     outputs: VecDeque<TurnOutput>,
@@ -177,6 +179,7 @@ impl TurnMachine {
             answered_pause: None,
             quiet_since: CallTime::ZERO,
             silence_prompts_said: 0,
+            answers: 0,
             last_utterance: 0,
             last_reply: 0,
             outputs: VecDeque::new(),

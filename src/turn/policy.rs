@@ -51,6 +51,8 @@ pub struct TurnPolicy {
     pub apology: bool,
     /// Longest call.
     pub call_max: Duration,
+    /// Answers after which the agent says goodbye; `None`: as many as the call has.
+    pub answers_max: Option<u32>,
     /// Longest wait for a transcript; engines have shorter limits of their own.
     pub transcript_max: Duration,
     /// Longest wait for a reply's first audio.
@@ -96,6 +98,7 @@ impl From<&Config> for TurnPolicy {
             goodbye: !config.agent.goodbye.is_empty(),
             apology: !config.agent.apology.is_empty(),
             call_max: s(config.agent.call_max_s.max(1)),
+            answers_max: Some(config.agent.turns_max).filter(|max| *max > 0),
             // Twice the engine's own limit: it retries once after a restart.
             transcript_max: ms(config.stt.timeout_ms.saturating_mul(2)),
             reply_max: ms(config

@@ -193,6 +193,7 @@ impl Connection {
             dispatch_id: offer.dispatch_id,
             room: offer.room,
             metadata: offer.metadata,
+            room_metadata: offer.room_metadata,
             identity,
             url: url.unwrap_or_else(|| self.api.url().ws_base()),
             token,

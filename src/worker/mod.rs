@@ -52,6 +52,8 @@ pub struct AcceptedJob {
     pub room: String,
     /// What the dispatch says to the agent.
     pub metadata: String,
+    /// What the room says to whoever is in it.
+    pub room_metadata: String,
     /// The identity under which the token joins.
     pub identity: String,
     /// Where to join, ws:// or wss://.

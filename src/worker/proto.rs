@@ -28,6 +28,7 @@ pub(super) struct Offer {
     pub(super) dispatch_id: String,
     pub(super) room: String,
     pub(super) metadata: String,
+    pub(super) room_metadata: String,
 }
 
 /// What a worker says to the server.
@@ -102,9 +103,15 @@ fn need(value: &str, message: &'static str, field: &'static str) -> Result<(), P
 fn offer(job: Option<lk::Job>, message: &'static str) -> Result<Offer, ProtoError> {
     let job = job.ok_or(ProtoError::Incomplete { message, field: "job" })?;
     need(&job.id, message, "job.id")?;
-    let room = job.room.map(|r| r.name).unwrap_or_default();
+    let (room, room_metadata) = job.room.map(|r| (r.name, r.metadata)).unwrap_or_default();
     need(&room, message, "job.room.name")?;
-    Ok(Offer { job_id: job.id, dispatch_id: job.dispatch_id, room, metadata: job.metadata })
+    Ok(Offer {
+        job_id: job.id,
+        dispatch_id: job.dispatch_id,
+        room,
+        metadata: job.metadata,
+        room_metadata,
+    })
 }
 
 /// Writes one frame.
@@ -274,6 +281,7 @@ mod tests {
             dispatch_id: "AD_1".into(),
             room: "room".into(),
             metadata: "{}".into(),
+            room_metadata: String::new(),
         };
         for message in [
             FromServer::Registered { worker_id: "AW_1".into(), server_version: "1.13.5".into() },

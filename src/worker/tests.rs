@@ -108,6 +108,7 @@ fn offer(job_id: &str) -> Offer {
         dispatch_id: "AD".into(),
         room: "room".into(),
         metadata: "m".into(),
+        room_metadata: String::new(),
     }
 }
 

@@ -47,6 +47,7 @@ async fn an_arabic_question_is_answered_in_arabic_speech_and_captions() {
         LiveKitTransport::join(server.url(), &token, JoinOptions::new(library())).await.unwrap();
     let setup = CallSetup {
         call_id: "arabic".into(),
+        assistant: None,
         config: Arc::new(config),
         engines,
         observer: None,

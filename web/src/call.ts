@@ -45,6 +45,7 @@ export class Call {
   private dispatchDetail: string | undefined;
   private microphone: LocalAudioTrack | undefined;
   private roomName: string | undefined;
+  private request: TokenRequest = {};
   private joined = false;
   private ended = false;
   private readonly timers: ReturnType<typeof setTimeout>[] = [];
@@ -61,6 +62,7 @@ export class Call {
 
   /** Starts the call. Failures are reported, never thrown. */
   async start(request: TokenRequest): Promise<void> {
+    this.request = request;
     // The microphone comes first: its prompt may take the caller a while, and the agent's welcome
     // should not pass meanwhile. Without one the call goes on, by typing.
     this.listener.status({ phase: 'asking-microphone' });
@@ -112,7 +114,7 @@ export class Call {
     this.listener.solved('dispatch-refused');
     this.dispatchDetail = undefined;
     try {
-      await requestAgent(this.roomName);
+      await requestAgent(this.roomName, this.request);
     } catch (error) {
       // The agent may have come while we asked.
       if (this.ended || this.agentIdentity || !(error instanceof RequestFailed)) return;

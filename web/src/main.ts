@@ -7,12 +7,19 @@ import type { Remedy } from './errors';
 import type { TokenRequest } from './token';
 import { View } from './view';
 
-/** `?room=…&user=…`, both optional: without them the server makes a room and a name. */
+/** `?room=…&user=…&assistant=…&language=…`, all optional: without them the server chooses. */
 function whoFromAddress(): TokenRequest {
   const query = new URLSearchParams(location.search);
   const room = query.get('room')?.trim();
   const user = query.get('user')?.trim();
-  return { ...(room ? { room } : {}), ...(user ? { user } : {}) };
+  const assistant = query.get('assistant')?.trim();
+  const language = query.get('language')?.trim();
+  return {
+    ...(room ? { room } : {}),
+    ...(user ? { user } : {}),
+    ...(assistant ? { assistant } : {}),
+    ...(language ? { language } : {}),
+  };
 }
 
 const who = whoFromAddress();

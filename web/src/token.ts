@@ -7,6 +7,9 @@ import type { Problem } from './errors';
 export interface TokenRequest {
   room?: string;
   user?: string;
+  /** Who answers, and in which language; left out, the site's default. */
+  assistant?: string;
+  language?: string;
 }
 
 /** Leave to join one room. */
@@ -34,6 +37,8 @@ export async function requestTicket(request: TokenRequest): Promise<Ticket> {
     body.participant_identity = request.user;
     body.participant_name = request.user;
   }
+  if (request.assistant) body.assistant = request.assistant;
+  if (request.language) body.language = request.language;
   const response = await post('/api/token', body);
   if (!response.ok) {
     throw new RequestFailed({
@@ -56,8 +61,11 @@ export async function requestTicket(request: TokenRequest): Promise<Ticket> {
 }
 
 /** Asks for an agent in a room whose token brought none. Throws `RequestFailed`. */
-export async function requestAgent(room: string): Promise<void> {
-  const response = await post('/api/dispatch-agent', { room_name: room });
+export async function requestAgent(room: string, request: TokenRequest): Promise<void> {
+  const body: Record<string, string> = { room_name: room };
+  if (request.assistant) body.assistant = request.assistant;
+  if (request.language) body.language = request.language;
+  const response = await post('/api/dispatch-agent', body);
   if (!response.ok) {
     throw new RequestFailed({ kind: 'dispatch-refused', detail: await problemDetail(response) });
   }

@@ -82,6 +82,7 @@ async fn a_caller_who_changes_to_english_and_back_is_followed_by_words_and_voice
     let engines = Engines { tts: Arc::new(voice), ..engines(stt, llm, ScriptedTts::default()) };
     let (observer, mut events) = tokio::sync::mpsc::channel(100);
     let setup = CallSetup {
+        assistant: None,
         call_id: "test".into(),
         config: Arc::new(bilingual()),
         engines,

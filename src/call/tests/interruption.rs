@@ -23,6 +23,7 @@ async fn speak_over(heard: &[&'static str], over_ms: u32) -> (CallReport, Vec<i1
     let options = WavOptions { agent_rate_hz: RATE_HZ, out: Some(out.clone()), real_time: true };
     let setup = CallSetup {
         call_id: "test".into(),
+        assistant: None,
         config: Arc::new(quiet_config()),
         engines: story_teller(heard, Duration::from_millis(100)),
         observer: None,

@@ -69,6 +69,7 @@ async fn simulate(seed: u64, trace: bool) -> Tally {
     let checks = Checks::of(&plan, &config);
     let setup = CallSetup {
         call_id: "simulated".into(),
+        assistant: None,
         config: Arc::new(config),
         engines: engines::engines(&stage, judges),
         observer: Some(told),

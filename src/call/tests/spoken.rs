@@ -51,6 +51,7 @@ async fn answered(
     config.agent.languages = vec!["ar".into(), "en".into()];
     let options = WavOptions { agent_rate_hz: 24_000, real_time: true, ..WavOptions::default() };
     let setup = CallSetup {
+        assistant: None,
         call_id: "test".into(),
         config: Arc::new(config),
         engines,

@@ -98,6 +98,7 @@ async fn late_call(config: Config, turns: Vec<Vec<i16>>, engines: Engines) -> He
     let inner = WavTransport::new(turns, options);
     let setup = CallSetup {
         call_id: "test".into(),
+        assistant: None,
         config: Arc::new(config),
         engines,
         observer: None,

@@ -61,6 +61,7 @@ impl TurnMachine {
             *audible = true;
             *since = now;
             let answers = matches!(content, Content::Answer(_));
+            self.answers += u32::from(answers);
             self.outputs.push_back(TurnOutput::State(AgentState::Speaking));
             if answers {
                 self.wait_is_over(true);
@@ -89,6 +90,12 @@ impl TurnMachine {
         self.drop_probe();
         if let Phase::Ending(reason) = self.phase {
             self.end(reason);
+            return;
+        }
+        if self.policy.answers_max.is_some_and(|max| self.answers >= max)
+            && let (Content::Answer(_), ReplyOutcome::Finished) = (&content, outcome)
+        {
+            self.say_goodbye(now, EndReason::TooLong);
             return;
         }
         self.outputs.push_back(TurnOutput::State(AgentState::Listening));
