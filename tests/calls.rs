@@ -4,11 +4,8 @@
 //! - `house`: one server and one `sawt serve` that the tests share; calls come one after another.
 //! - `phone`: a caller in a test's hands. `speech`: what it says, and what was said to it.
 //! - `talk`: questions are answered: spoken, typed, interrupted, unasked. `arabic`: in Arabic.
-<<<<<<< HEAD
 //! - `waiting`: a late answer is covered; captions keep time with the voice.
-=======
 //! - `invented`: what is no speech becomes no words; `noises` makes two hundred such sounds.
->>>>>>> 495672d (Hear two hundred sounds without speech and answer none of them; doubt words whose language is in doubt)
 //! - `faults`: an engine or the server dies in mid-call, a caller leaves in mid-reply.
 //! - `official`: LiveKit's own client hears the agent.
 //! - `churn`: many calls one after another leave nothing behind.
