@@ -28,6 +28,7 @@ impl TextToSpeech for Remembering {
 fn bilingual() -> Config {
     let mut config = Config::default();
     config.agent.welcome.clear();
+    config.agent.fillers.clear(); // they are spoken ahead, by every voice
     config.agent.languages = vec!["ar".into(), "en".into()];
     config
 }
