@@ -1,7 +1,7 @@
 //! Looks at the first bytes of a file: is it what it claims to be, and does it hold together?
 //! Cheap (no weights are read) and safe for hostile files. An engine's loader checks the rest.
 
-mod gguf;
+pub(super) mod gguf;
 mod onnx;
 mod whisper;
 

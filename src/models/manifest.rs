@@ -159,6 +159,9 @@ pub struct ConvertSpec {
 pub enum Converter {
     /// CTranslate2 Whisper → ggml
     Ct2Whisper,
+    /// GGUF, the one file of `inputs` → the same with its matrices in IQ4_NL
+    #[serde(rename = "gguf-iq4_nl")]
+    GgufIq4Nl,
 }
 
 impl FileSpec {

@@ -258,10 +258,15 @@ impl Pull<'_> {
         self.step(&format!("converting to {}", file.name));
         let (path, file, name) = (staging.join(&file.name), file.clone(), self.spec.name.clone());
         let with = convert.with;
+        let first = convert.inputs.first().map(|input| inputs.join(&input.name));
         self.blocking(move |cancel| {
             let partial = partial(&path);
             match with {
                 Converter::Ct2Whisper => convert::whisper_ct2_to_ggml(&inputs, &partial, &cancel),
+                // The manifest's check sees to it that there is one.
+                Converter::GgufIq4Nl => {
+                    convert::gguf_to_iq4_nl(&first.unwrap_or_default(), &partial, &cancel)
+                }
             }
             .map_err(|source| match source {
                 convert::ConvertError::Cancelled => ModelError::Cancelled,

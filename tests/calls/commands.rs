@@ -103,7 +103,7 @@ async fn serve_with_a_truncated_model_says_so() {
     let Some(mut house) = enter().await else { return };
     let models = copy_of_models();
     let name = "qwen2.5-coder-0.5b-instruct";
-    let file = models.path().join(name).join(format!("{name}-q4_k_m.gguf"));
+    let file = models.path().join(name).join(format!("{name}-iq4_nl.gguf"));
     let mut bytes = vec![0; 300_000];
     std::io::Read::read_exact(&mut std::fs::File::open(&file).unwrap(), &mut bytes).unwrap();
     replace(&file, &bytes);

@@ -22,7 +22,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 const SMOLLM2: &str = "smollm2-135m-instruct/smollm2-135m-instruct-q4_1.gguf";
-const QWEN: &str = "qwen2.5-coder-0.5b-instruct/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf";
+const QWEN: &str = "qwen2.5-coder-0.5b-instruct/qwen2.5-coder-0.5b-instruct-iq4_nl.gguf";
 
 /// Loading on a busy machine may take this long; a healthy one needs a second.
 const START_MAX: Duration = Duration::from_secs(180);

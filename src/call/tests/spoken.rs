@@ -49,6 +49,7 @@ async fn answered(
     engines.tts = Arc::new(reader);
     let mut config = quiet_config();
     config.agent.languages = vec!["ar".into(), "en".into()];
+    config.agent.fillers.clear(); // they are spoken ahead, by every voice
     let options = WavOptions { agent_rate_hz: 24_000, real_time: true, ..WavOptions::default() };
     let setup = CallSetup {
         assistant: None,

@@ -260,5 +260,6 @@ fn read_tensor_info<R: Read + Seek>(
 }
 
 pub(super) fn unsupported(detail: String) -> ConvertError {
+    let detail = format!("{detail}; use a float16 CTranslate2 Whisper model");
     ConvertError::Unsupported { detail }
 }

@@ -1,11 +1,14 @@
-//! Turns weights of one format into the format our engines read: CTranslate2 Whisper → ggml.
+//! Turns weights of one format into the format our engines read: CTranslate2 Whisper → ggml, and a
+//! GGUF model → the same with matrices that a processor computes fast.
 //!
 //! Everything is read as hostile: lengths are checked before memory is taken, other specs are
-//! refused, and no tensor is larger than the file it comes from. Lacks quantisation and quantised
-//! input: f16 or f32 weights come in, an f16 model goes out.
+//! refused, and no tensor is larger than the file it comes from. Lacks quantised CTranslate2 input:
+//! of Whisper, f16 or f32 weights come in and an f16 model goes out.
 
+mod blocks;
 mod ct2;
 mod ggml;
+mod gguf;
 mod mel;
 mod vocabulary;
 
@@ -17,6 +20,8 @@ use std::io::{BufReader, BufWriter, Read, Seek, Write as _};
 use std::path::Path;
 
 use super::cancel::CancelFlag;
+
+pub use gguf::gguf_to_iq4_nl;
 
 /// The file of weights in a CTranslate2 folder.
 pub const CT2_WEIGHTS: &str = "model.bin";
@@ -45,9 +50,9 @@ pub enum ConvertError {
         detail: String,
     },
     /// A well-formed model, but not one we convert.
-    #[error("this model cannot be converted: {detail}; use a float16 CTranslate2 Whisper model")]
+    #[error("this model cannot be converted: {detail}")]
     Unsupported {
-        /// what it is
+        /// what it is, and what to use instead
         detail: String,
     },
     /// A file of the folder is missing.
