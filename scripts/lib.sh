@@ -49,6 +49,18 @@ quietly() {
   return "$rc"
 }
 
+# ── disk ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# ensure_disk GB FOR: a full disk in mid-build ends in a linker's riddle ("Bus error"), so it is told before. What is
+# already built or fetched here counts as room.
+ensure_disk() {
+  local free built
+  free=$(df -Pk "$SAWT_ROOT" | awk 'NR == 2 { print int($4 / 1048576) }')
+  built=$(du -sk "$SAWT_ROOT/target" 2>/dev/null | awk '{ print int($1 / 1048576) }')
+  [ $((free + ${built:-0})) -lt "$1" ] || return 0
+  step "warning: $free GB are free on the disk of $SAWT_ROOT, and $2 takes about $1 GB; if it fails for want of room, free some and run this again"
+}
+
 # ── system packages ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 as_root() {
