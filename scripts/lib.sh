@@ -56,7 +56,7 @@ quietly() {
 ensure_disk() {
   local free built
   free=$(df -Pk "$SAWT_ROOT" | awk 'NR == 2 { print int($4 / 1048576) }')
-  built=$(du -sk "$SAWT_ROOT/target" 2>/dev/null | awk '{ print int($1 / 1048576) }')
+  built=$({ du -sk "$SAWT_ROOT/target" 2>/dev/null || true; } | awk '{ print int($1 / 1048576) }')
   [ $((free + ${built:-0})) -lt "$1" ] || return 0
   step "warning: $free GB are free on the disk of $SAWT_ROOT, and $2 takes about $1 GB; if it fails for want of room, free some and run this again"
 }

@@ -210,7 +210,8 @@ class House:
             Path(self.args.bin) / "sawt", "serve",
             "--set", "http.port=0", "--set", "log.format=json", "--set", f"engines.dir={engines}",
             "--set", "livekit.agent_name=sawt", "--set", "agent.welcome=Hello, how can I help you?",
-            "--set", "agent.languages=en", *self.args.sawt,
+            # What is timed is the answer, and not a phrase that covers a late one.
+            "--set", "agent.languages=en", "--set", "agent.filler_ms=0", *self.args.sawt,
         ]  # fmt: skip
         agent = self.processes.start("sawt", command, self.env)
         self.processes.wait_for("sawt", agent, self.processes.logged("sawt", "Ready for calls."))

@@ -153,6 +153,10 @@ impl File<'_> {
             agent.system_prompt = text(&prompts).unwrap_or_else(|| site.system_prompt.clone());
             let opening = [text(&consent), text(&welcome)].into_iter().flatten();
             agent.welcome = opening.collect::<Vec<_>>().join(" ").trim().to_owned();
+            if self.is_built_in() && agent.welcome.is_empty() {
+                // A language that the starter has no lines in.
+                agent.welcome.clone_from(&site.welcome);
+            }
             let defaults = default_lines(language, site);
             agent.goodbye = text(&goodbye).unwrap_or(defaults.goodbye);
             agent.apology = text(&apology).unwrap_or(defaults.apology);
@@ -169,9 +173,10 @@ impl File<'_> {
         Some(Assistant { name: name.to_owned(), title, version, languages, configs })
     }
 
-    /// The starter speaks the site's languages, and says what it has to say in those it knows.
+    /// The starter as we ship it speaks the site's languages, and says what it has to say in those
+    /// it knows. Whoever changed its files has written an assistant of their own.
     fn is_built_in(&self) -> bool {
-        *self.folder == Folder::BuiltIn
+        self.folder.has_shipped_starter(self.name)
     }
 
     fn languages(&self, root: &Section<'_>) -> Option<Vec<String>> {
@@ -511,16 +516,28 @@ impl File<'_> {
 
     fn voices(&self, root: &Section<'_>, languages: &[String], config: &mut Config) {
         let Some(section) = root.section("voices") else { return };
+        if !section.names().is_empty() {
+            // A voice for all languages would win over the assistant's: it stays for those that
+            // are not named.
+            let for_all = std::mem::take(&mut config.tts.voice);
+            if !for_all.is_empty() {
+                config.tts.voice_map.clear();
+                config.tts.voice_default = for_all;
+            }
+        }
         let default = "default".to_owned();
         for tag in languages.iter().chain([&default]) {
             let Some(voice) = section.text(tag, 200) else { continue };
             if let Some(problem) = self.site.voices.problem(&voice.value) {
                 section.push(voice.line, tag, problem);
             }
-            // A voice for all languages would win over the assistant's.
-            config.tts.voice.clear();
             match tag.as_str() {
-                "default" => config.tts.voice_default = voice.value,
+                "default" => {
+                    // Comes last: of the map only what this section named is left.
+                    let named = section.names();
+                    config.tts.voice_map.retain(|tag, _| named.iter().any(|n| n.value == *tag));
+                    config.tts.voice_default = voice.value;
+                }
                 tag => drop(config.tts.voice_map.insert(tag.to_owned(), voice.value)),
             }
         }

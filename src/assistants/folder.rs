@@ -83,6 +83,12 @@ impl Folder {
         }
     }
 
+    /// Whether the assistant in the file `name` is the starter, word for word as we ship it.
+    pub(super) fn has_shipped_starter(&self, name: &str) -> bool {
+        let same = |(file, text): &(&str, &str)| self.read(file).is_ok_and(|read| read == *text);
+        name == "starter.toml" && BUILT_IN.iter().all(same)
+    }
+
     /// Names of the assistants' files, in order.
     ///
     /// # Errors

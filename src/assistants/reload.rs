@@ -12,6 +12,9 @@ use super::{Finding, Findings, Folder, Library, Voices};
 use crate::config::Config;
 use crate::telemetry::metrics;
 
+/// Whoever asks while files are being written waits so long for the next look.
+const CHANGING: Duration = Duration::from_millis(20);
+
 /// How the last reading went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReloadState {
@@ -115,7 +118,7 @@ impl Follower {
                 () = tokio::time::sleep(Duration::from_secs(u64::from(every))), if every > 0 => false,
             };
             let source = Arc::clone(&self.source);
-            let Ok(now) = blocking(move || source.folder.fingerprint()).await else { return };
+            let Some(now) = blocking(move || source.folder.fingerprint()).await else { continue };
             if !by_hand {
                 // Whoever copies a folder is not done with its first file: a change counts once
                 // nothing has changed between two looks.
@@ -125,9 +128,17 @@ impl Follower {
                 }
             }
             let source = Arc::clone(&self.source);
-            let Ok(reading) = blocking(move || source.read()).await else { return };
-            if reading.before != reading.after && !by_hand {
-                continue; // it changed under our eyes: the next look decides
+            let Some(reading) = blocking(move || source.read()).await else {
+                metrics::assistants_current(false);
+                continue;
+            };
+            if reading.before != reading.after {
+                // It changed under our eyes: the next look decides.
+                if by_hand {
+                    asked.notify_one();
+                    tokio::time::sleep(CHANGING).await;
+                }
+                continue;
             }
             read = reading.before;
             self.take(reading.library, by_hand);
@@ -171,9 +182,9 @@ impl Follower {
     }
 }
 
-/// Files are read where nobody waits for audio.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, tokio::task::JoinError> {
-    tokio::task::spawn_blocking(work).await
+/// Files are read where nobody waits for audio. `None` if that panicked: the assistants that are
+/// there go on to serve, and the next change is read again.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.inspect_err(|error| tracing::error!(%error, "Assistants could not be read again.")).ok()
 }

@@ -359,6 +359,56 @@ fn the_built_in_starter_answers_where_nobody_wrote_an_assistant() {
 }
 
 #[test]
+fn the_starter_as_we_ship_it_yields_to_the_operator_from_a_folder_as_well() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("assistants");
+    let mut config = Config::default();
+    config.agent.welcome = "Shop, hello?".into();
+    let welcome = |folder: &Folder| {
+        let library = Library::load(folder, &config, &voices()).unwrap();
+        library.default().config("en").agent.welcome.clone()
+    };
+    assert_eq!(welcome(&Folder::Disk(dir.clone())), "Shop, hello?");
+    // Changed by one letter it is the operator's own.
+    let files = ["starter.toml", "starter/en.md", "starter/ar.md"];
+    let texts = files.map(|file| fs::read_to_string(dir.join(file)).unwrap());
+    let own = folder(&[
+        (files[0], &format!("{}\n# ours\n", texts[0])),
+        (files[1], &texts[1]),
+        (files[2], &texts[2]),
+    ]);
+    assert_ne!(welcome(&Folder::Disk(own.path().to_owned())), "Shop, hello?");
+}
+
+#[test]
+fn a_starter_in_a_language_without_lines_has_the_sites_welcome() {
+    let mut config = Config::default();
+    config.agent.languages = vec!["fr".into()];
+    let library = Library::load(&Folder::BuiltIn, &config, &voices()).unwrap();
+    assert_eq!(library.default().config("fr").agent.welcome, config.agent.welcome);
+    assert!(!config.agent.welcome.is_empty());
+}
+
+#[test]
+fn voices_that_are_not_named_stay_the_sites_and_default_covers_the_rest() {
+    let mut config = Config::default();
+    config.tts.voice = "en_US-joe-medium".into();
+    let voice = |section: &str, config: &Config, language: &str| {
+        let text = format!("{DESK}[voices]\n{section}\n");
+        let dir = folder(&[("desk.toml", &text), DESK_FILES[1], DESK_FILES[2]]);
+        let place = Folder::Disk(dir.path().to_owned());
+        let library = Library::load(&place, config, &voices()).unwrap();
+        library.default().config(language).voice_for(language).to_owned()
+    };
+    let arabic = "ar = \"ar_JO-kareem-medium\"";
+    assert_eq!(voice(arabic, &config, "ar"), "ar_JO-kareem-medium");
+    assert_eq!(voice(arabic, &config, "en"), "en_US-joe-medium", "the site's, for all others");
+    let all = "default = \"ar_JO-kareem-medium\"";
+    for language in ["ar", "en"] {
+        assert_eq!(voice(all, &Config::default(), language), "ar_JO-kareem-medium");
+    }
+}
+
+#[test]
 fn the_shipped_assistants_and_their_tests_are_right() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("assistants");
     let folder = Folder::Disk(dir.clone());

@@ -506,7 +506,10 @@ impl Call {
         let transcript = self.transcript_at.take().filter(|_| speech_ended.is_some());
         self.reporter.begin(reply, to, speech_ended, transcript, now);
         self.history.caller_said(to);
-        self.caller_language = language_of(to, &self.config.agent.languages).to_owned();
+        // Digits and marks are in the language that is spoken anyway.
+        if to.chars().any(char::is_alphabetic) {
+            self.caller_language = language_of(to, &self.config.agent.languages).to_owned();
+        }
         speech_ended.map(|_| self.caller_caption(to))
     }
 

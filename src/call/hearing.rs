@@ -5,6 +5,9 @@
 //! with the words; it changes nothing itself.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::language::{Hearing, LanguageLock};
 use super::listening::Sound;
@@ -12,6 +15,9 @@ use crate::engines::EngineError;
 use crate::engines::stt::{SpeechToText, Transcript, Utterance};
 use crate::speech::guard::{Evidence, Guard, Refusal, Verdict};
 use crate::turn::CallTime;
+
+/// A second look that takes longer keeps the caller waiting for less than it may mend.
+const SECOND_LOOK_MAX: Duration = Duration::from_millis(1_500);
 
 /// What was heard in a piece of audio.
 #[derive(Debug, Clone, Default)]
@@ -43,15 +49,17 @@ impl Ears {
     /// # Errors
     /// As the engine's.
     pub(crate) async fn hear(self, request: Utterance) -> Result<Heard, EngineError> {
-        let first = self.stt.transcribe(request.clone()).await?;
+        let mut first = self.stt.transcribe(request.clone()).await?;
         let mut best = first.clone();
         // A quick decision is worth one look.
         if !request.partial
             && let Hearing::Again(language) = self.lock.judge(self.from, &first)
         {
             let locked = Utterance { languages: vec![language], ..request.clone() };
-            let again = self.stt.transcribe(locked).await?;
-            if !LanguageLock::takes_first(&first, &again) {
+            // A second look that fails or lingers costs no words.
+            if let Ok(Ok(again)) = timeout(SECOND_LOOK_MAX, self.stt.transcribe(locked)).await
+                && !LanguageLock::takes_first(&first, &again)
+            {
                 best = again;
             }
         }
@@ -62,10 +70,12 @@ impl Ears {
             let language = self.lock.current().unwrap_or(&request.languages[0]).to_owned();
             if language != best.language {
                 let locked = Utterance { languages: vec![language], ..request };
-                let again = self.stt.transcribe(locked).await?;
-                let judged = self.judge(&again);
-                if judged == Verdict::Keep {
-                    (best, verdict) = (again, judged);
+                if let Ok(Ok(again)) = timeout(SECOND_LOOK_MAX, self.stt.transcribe(locked)).await
+                    && self.judge(&again) == Verdict::Keep
+                {
+                    (best, verdict) = (again, Verdict::Keep);
+                    // What was not believed says nothing about the caller's language.
+                    first = Transcript::default();
                 }
             }
         }
@@ -188,6 +198,7 @@ mod tests {
         ];
         let heard = hear("ar", &answers, 1_500).await;
         assert_eq!((heard.text.as_str(), refused(&heard)), ("صباح الخير", None));
+        assert_eq!(heard.first.text, "", "what was not believed teaches no language");
     }
 
     #[tokio::test]

@@ -122,6 +122,7 @@ impl ReplyTask {
                 ahead += 1;
                 if ahead > PREPARED_TOKENS_AHEAD {
                     tokio::select! {
+                        biased;
                         () = self.preparation.commit() => {}
                         // The voice has failed and says what went wrong.
                         () = clauses.closed() => return Ok(()),

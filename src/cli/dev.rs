@@ -85,6 +85,7 @@ pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
         listener,
         metrics: Some(metrics),
         drain: drain.clone(),
+        reload_on_hangup: false,
         ready: Some(ready_in),
     };
     let after_start = async {

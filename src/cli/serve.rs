@@ -49,6 +49,7 @@ pub async fn run(_args: Args, config: Config) -> anyhow::Result<()> {
         listener,
         metrics: Some(metrics),
         drain,
+        reload_on_hangup: true,
         ready: Some(ready_in),
     };
     let outcome = service.run().await?;

@@ -15,6 +15,10 @@ pub(super) fn metadata(
     metadata: String,
 ) -> Result<String, Problem> {
     let library = state.0.options.assistants.current();
+    let chosen = Choice {
+        assistant: chosen.assistant.filter(|name| !name.is_empty()),
+        language: chosen.language.filter(|language| !language.is_empty()),
+    };
     let nothing = chosen == Choice::default();
     if nothing {
         // Others write metadata too, and what they write is theirs; a name of ours is checked.
@@ -22,7 +26,17 @@ pub(super) fn metadata(
         library.choose(&choice).map_err(|error| refused(field, &error))?;
         return Ok(metadata);
     }
-    library.choose(&chosen).map_err(|error| refused("assistant", &error))?;
+    let assistant = library.choose(&chosen).map_err(|error| refused("assistant", &error))?;
+    let spoken = assistant.languages();
+    if let Some(language) = chosen.language.as_ref().filter(|l| !spoken.contains(l)) {
+        let language: String = language.chars().take(16).collect();
+        let detail = format!(
+            "{language:?} is not spoken by {}; it speaks {}",
+            assistant.name(),
+            spoken.join(", ")
+        );
+        return Err(Problem::field("language", detail));
+    }
     if !metadata.is_empty() {
         let detail =
             "stands beside `assistant`; put \"assistant\" and \"language\" into it instead";

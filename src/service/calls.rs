@@ -67,8 +67,11 @@ fn choose(
     assistants: &Assistants,
     job: &AcceptedJob,
 ) -> Result<(Arc<Assistant>, Arc<Config>), ChoiceError> {
-    let by_room = Choice::from_metadata(&job.room_metadata)?;
-    let choice = Choice::from_metadata(&job.metadata)?.or(by_room);
+    let mut choice = Choice::from_metadata(&job.metadata)?;
+    if choice.assistant.is_none() || choice.language.is_none() {
+        // A room's metadata is somebody else's, too: it is read for what the dispatch leaves open.
+        choice = choice.or(Choice::from_metadata(&job.room_metadata)?);
+    }
     let library = assistants.current();
     let assistant = library.choose(&choice)?;
     let language = choice.language.as_deref().unwrap_or_default();

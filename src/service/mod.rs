@@ -61,6 +61,8 @@ pub struct Service {
     pub metrics: Option<PrometheusHandle>,
     /// Refuse new calls, let running ones finish, then end.
     pub drain: CancellationToken,
+    /// SIGHUP reads the assistants again; else it ends the program, as a closed terminal should.
+    pub reload_on_hangup: bool,
     /// Told once, when calls can come.
     pub ready: Option<tokio::sync::oneshot::Sender<()>>,
 }
@@ -71,7 +73,7 @@ impl Service {
     /// # Errors
     /// When a part can not start, or ended by itself.
     pub async fn run(self) -> Result<DrainOutcome, ServiceError> {
-        let Self { config, api, listener, metrics, drain, ready } = self;
+        let Self { config, api, listener, metrics, drain, reload_on_hangup, ready } = self;
         let store = Store::from_config(&config.models);
         let folder = Library::folder(&config);
         let assistants = Library::load(&folder, &config, &Voices::installed(&store))?;
@@ -91,7 +93,9 @@ impl Service {
             Voices::loaded(&engines_config),
             background.clone(),
         );
-        tokio::spawn(reload_on_hangup(assistants.clone(), background.clone()));
+        if reload_on_hangup {
+            tokio::spawn(self::reload_on_hangup(assistants.clone(), background.clone()));
+        }
 
         let parts = readiness::watch_engines(engines.handles(), background.clone());
         let unfit =

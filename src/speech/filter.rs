@@ -88,9 +88,14 @@ fn inline(line: &str, out: &mut String) {
                 let digits = after.trim_start_matches(char::is_numeric);
                 let is_mask = digits.len() < after.len() && !digits.starts_with('*') && run >= 2;
                 let is_times = rest[run..].starts_with(' ') && out.ends_with(' ') && run == 1;
+                // "5*3", and codes that are dialled: "*100*5#".
+                let digit_follows = rest[run..].starts_with(char::is_numeric);
+                let word = rest.split_whitespace().next().unwrap_or_default();
+                let is_dialled = digit_follows && word.ends_with('#');
+                let in_number = digit_follows && out.ends_with(char::is_numeric);
                 if is_mask {
                     out.push_str(&rest[..run]);
-                } else if is_times {
+                } else if is_times || run == 1 && (is_dialled || in_number) {
                     out.push('*');
                 }
                 at += run;
@@ -198,6 +203,8 @@ mod tests {
         check("Line<br>break &amp; more", "Line break & more");
         check("before\n```rust\nlet x = 1;\n```\nafter", "before after");
         check("5 * 3", "5 * 3");
+        check("5*3", "5*3");
+        check("dial *100*5# or *123#", "dial *100*5# or *123#");
     }
 
     #[test]

@@ -125,6 +125,9 @@ pub struct Guard {
     languages: Vec<String>,
 }
 
+/// Marks that end a sentence.
+const SENTENCE_ENDS: [char; 6] = ['.', '!', '?', '؟', '…', '۔'];
+
 impl Guard {
     /// For callers who speak `languages` (BCP 47 primary tags); `more` are an operator's own phrases.
     pub fn new<'a>(languages: &[String], more: impl IntoIterator<Item = &'a str>) -> Self {
@@ -159,6 +162,14 @@ impl Guard {
         };
         match self.phrases.made_of(&folded) {
             Made::CreditFrom(at) => return cut(at, Refusal::Credit),
+            // "I want it translated by Monday": models write a credit as a sentence of its own.
+            Made::OpenCreditFrom(at) => {
+                let before = words.get(at).map_or("", |(_, from)| text[..*from].trim_end());
+                let is_sentence = before.is_empty() || before.ends_with(SENTENCE_ENDS);
+                if is_sentence || evidence.is_doubtful() {
+                    return cut(at, Refusal::Credit);
+                }
+            }
             Made::Maybe if evidence.is_doubtful() || says_again(&folded) => {
                 return Verdict::Drop(Refusal::Phrase);
             }

@@ -33,6 +33,8 @@ pub(super) enum Made {
     Maybe,
     /// Of a subtitler's credits from this word on.
     CreditFrom(usize),
+    /// The same, by words that some name would follow: "translated by", which people say as well.
+    OpenCreditFrom(usize),
 }
 
 /// Phrases by their first word, the longest first.
@@ -94,12 +96,13 @@ impl Phrases {
         let mut only_maybe = !words.is_empty();
         while at < words.len() {
             match self.at_start_of(&words[at..]) {
-                Some((length, Tier::Credit)) if listed_to_the_end[at + length] => {
+                Some((length, Tier::Credit, open)) if listed_to_the_end[at + length] => {
                     // What stands before a credit is a caller's, unless it is listed as well.
-                    return Made::CreditFrom(if only_maybe { 0 } else { at });
+                    let at = if only_maybe { 0 } else { at };
+                    return if open { Made::OpenCreditFrom(at) } else { Made::CreditFrom(at) };
                 }
-                Some((length, Tier::Maybe)) => at += length,
-                Some((_, Tier::Credit)) | None => {
+                Some((length, Tier::Maybe, _)) => at += length,
+                Some((_, Tier::Credit, _)) | None => {
                     only_maybe = false;
                     at += 1;
                 }
@@ -112,13 +115,13 @@ impl Phrases {
     fn listed_to_the_end(&self, words: &[&str]) -> Vec<bool> {
         let mut listed = vec![true; words.len() + 1];
         for at in (0..words.len()).rev() {
-            listed[at] = self.at_start_of(&words[at..]).is_some_and(|(n, _)| listed[at + n]);
+            listed[at] = self.at_start_of(&words[at..]).is_some_and(|(n, ..)| listed[at + n]);
         }
         listed
     }
 
-    /// The longest phrase at the start of `words`: its length there, and its tier.
-    fn at_start_of(&self, words: &[&str]) -> Option<(usize, Tier)> {
+    /// The longest phrase at the start of `words`: its length there, its tier, and whether it is open.
+    fn at_start_of(&self, words: &[&str]) -> Option<(usize, Tier, bool)> {
         let phrases = self.by_first.get(*words.first()?)?;
         phrases.iter().find_map(|phrase| {
             let fits = phrase.words.len() <= words.len()
@@ -130,8 +133,8 @@ impl Phrases {
             match phrase.open {
                 // A name ends the utterance; anything longer is a sentence.
                 true if rest > OPEN_WORDS_MAX => None,
-                true => Some((words.len(), phrase.tier)),
-                false => Some((phrase.words.len(), phrase.tier)),
+                true => Some((words.len(), phrase.tier, true)),
+                false => Some((phrase.words.len(), phrase.tier, false)),
             }
         })
     }
@@ -175,7 +178,7 @@ mod tests {
         }
         assert_eq!(made("Thanks for watching! Please subscribe."), Made::Maybe);
         assert_eq!(made("Subtitles by the Amara.org community"), Made::CreditFrom(0));
-        assert_eq!(made("تم التفريغ بواسطة أحمد علي"), Made::CreditFrom(0));
+        assert_eq!(made("تم التفريغ بواسطة أحمد علي"), Made::OpenCreditFrom(0));
     }
 
     #[test]

@@ -65,6 +65,16 @@ fn callers_who_thank_ask_and_cancel_are_heard() {
         check(text, &clear(1_500), Verdict::Keep);
         check(text, &Evidence { confidence: 0.3, ..clear(1_500) }, Verdict::Keep);
     }
+    for text in [
+        "I want my contract translated by Monday",
+        "هل الترجمة بواسطة مترجم معتمد",
+        "أحتاج ترجمة فريق العمل",
+    ] {
+        check(text, &clear(1_500), Verdict::Keep);
+    }
+    for text in ["أبي أعرف مين فريق الترجمة عندكم"] {
+        check(text, &Evidence { confidence: 0.3, ..clear(1_500) }, Verdict::Keep);
+    }
 }
 
 #[test]

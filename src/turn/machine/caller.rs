@@ -108,7 +108,7 @@ impl TurnMachine {
         // It is longer than an engine takes only if we stood still meanwhile: then it goes in pieces.
         turn.from = turn.from.max(until - HELD_MAX);
         if until.since(turn.from) > PIECE_MAX {
-            let piece = turn.from + self.policy.utterance_max.min(PIECE_MAX);
+            let piece = turn.from + PIECE_MAX;
             self.ask_transcript(now, piece, false);
         }
         let utterance = self.next_utterance();

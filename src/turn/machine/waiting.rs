@@ -1,6 +1,6 @@
 //! What the caller hears while they wait for an answer: a filler, once, and a quiet sound.
 //!
-//! A filler is no reply: nothing waits for its end, and no answer is begun later because of it.
+//! A filler is no reply: the machine does not wait for its end. An answer that is there meanwhile is heard right after it.
 
 use super::{Agent, Content, Phase, TurnMachine, Voice};
 use crate::turn::{CallTime, ReplyId, TurnOutput};
