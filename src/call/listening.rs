@@ -126,7 +126,7 @@ impl Listening {
         let speech = duration_of((voiced.len() * WINDOW_SAMPLES) as u64, CALLER_RATE_HZ);
         Sound {
             speech_ms: u32::try_from(speech.as_millis()).unwrap_or(u32::MAX),
-            dbfs: (20.0 * (level as f32).log10()).max(SILENCE_DBFS),
+            dbfs: (20.0 * level.log10()).max(SILENCE_DBFS),
         }
     }
 

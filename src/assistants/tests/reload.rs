@@ -109,7 +109,7 @@ async fn calls_see_whole_versions_while_files_change() {
             while !stop.is_cancelled() {
                 n += 1;
                 // Every fifth version is bad.
-                let bad = if n % 5 == 0 { "{{ oops }}" } else { "" };
+                let bad = if n.is_multiple_of(5) { "{{ oops }}" } else { "" };
                 for tag in ["ar", "en"] {
                     write(&dir, &format!("desk/.{tag}"), &format!("version {n}{bad}"));
                     let to = dir.join(format!("desk/{tag}.md"));
@@ -121,9 +121,10 @@ async fn calls_see_whole_versions_while_files_change() {
         })
     };
     let mut seen = std::collections::BTreeSet::new();
-    let begun = std::time::Instant::now();
+    let mut rounds = 0;
     while seen.len() < 4 {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{} versions", seen.len());
+        rounds += 1;
+        assert!(rounds < 10_000, "{} versions", seen.len());
         let call = Arc::clone(site.assistants.current().default());
         let version = call.version();
         let prompt = |tag: &str| call.config(tag).agent.system_prompt.clone();

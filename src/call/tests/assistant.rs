@@ -27,7 +27,8 @@ impl LanguageModel for Obedient {
     ) -> futures::stream::BoxStream<'static, Result<Generated, EngineError>> {
         use futures::StreamExt as _;
         let system = &request.messages[0].content;
-        let words = system.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
+        let words = if system.contains("in Arabic") { "As in ar.md" } else { "As in en.md" };
+        let words = words.to_owned();
         self.0.lock().unwrap().push(words.clone());
         let done = Generated::Done(GenerationStats::default());
         futures::stream::iter([Ok(Generated::Text(words + ".")), Ok(done)]).boxed()
@@ -70,10 +71,10 @@ async fn instructions_follow_the_callers_language_and_the_record_has_the_version
         &report,
         expect![[r#"
          → Hello, this is Sawt. How can I help you?
-        hello → You are a.
-        ما الوقت الآن → أنت موظف هاتف.
-        4711 → أنت موظف هاتف.
-        thank you → You are a.
+        hello → As in en.md.
+        ما الوقت الآن → As in ar.md.
+        4711 → As in ar.md.
+        thank you → As in en.md.
         input_ended
     "#]],
     );

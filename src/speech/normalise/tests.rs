@@ -92,13 +92,12 @@ proptest::proptest! {
     #[test]
     fn what_is_forgiven_first_is_forgiven_after(a in text(), b in text()) {
         // Whatever is equal in a strict form is equal in the next.
-        for (strict, next) in [(Form::Light, Form::Folded)] {
-            if normalise(&a, strict) == normalise(&b, strict) {
-                proptest::prop_assert_eq!(normalise(&a, next), normalise(&b, next));
-            }
-            let folded = normalise(&a, next);
-            proptest::prop_assert_eq!(normalise(&normalise(&a, strict), next), folded);
+        let (strict, next) = (Form::Light, Form::Folded);
+        if normalise(&a, strict) == normalise(&b, strict) {
+            proptest::prop_assert_eq!(normalise(&a, next), normalise(&b, next));
         }
+        let folded = normalise(&a, next);
+        proptest::prop_assert_eq!(normalise(&normalise(&a, strict), next), folded);
     }
 
     #[test]
