@@ -397,8 +397,10 @@ pub(crate) mod tests {
         assert!(matches!(cancelled, Err(EspeakError::Cancelled)));
         let after = espeak.speak("en-us", "hello", 1.0, Box::new(|| false)).unwrap();
         let again = espeak.speak("en-us", "hello", 1.0, Box::new(|| false)).unwrap();
-        // espeak keeps some wave phase between syntheses: a sample more or less is its own.
-        assert!(after.pcm.len().abs_diff(again.pcm.len()) < 100);
+        // espeak keeps some wave phase from whatever was spoken before, by other tests as well: a few
+        // milliseconds are its own. What was left of the cancelled text would be seconds.
+        let differ = after.pcm.len().abs_diff(again.pcm.len());
+        assert!(differ < after.pcm.len() / 10, "{differ} of {}", after.pcm.len());
     }
 
     #[test]
