@@ -110,7 +110,7 @@ describe('a request to the server', () => {
       detail: 'all 4 lines are taken',
     });
     answer(503, '{"title":"no worker took the job"}');
-    expect(await problem(requestAgent('r'))).toEqual({
+    expect(await problem(requestAgent('r', {}))).toEqual({
       kind: 'dispatch-refused',
       detail: 'no worker took the job',
     });
