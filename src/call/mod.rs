@@ -10,6 +10,7 @@ mod judging;
 mod language;
 mod listening;
 mod playout;
+mod quiet_head;
 mod replying;
 mod report;
 mod speculation;
