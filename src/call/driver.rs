@@ -3,6 +3,7 @@
 //! The only place of a call that reads a clock, and it is the transport's: it never waits for an
 //! engine, and never sleeps, because the transport yields an event every 20 ms.
 
+mod acting;
 mod playing;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::action::{Ordered, Surroundings, SwitchboardError};
 use super::fillers::{self, Fillers};
 use super::hearing::{Ears, Heard, UsualLevel};
 use super::judging::Judging;
@@ -30,6 +32,8 @@ use crate::engines::stt::Utterance;
 use crate::engines::{EngineError, Engines};
 use crate::speech::guard::Guard;
 use crate::speech::language_of;
+use acting::Acting;
+
 use crate::transport::{CallTransport, Caption, CloseReason, Speaker, TransportEvent};
 use crate::turn::{
     CallTime, EndReason, Line, ReplyId, ReplyOutcome, TranscriptOutcome, TurnInput, TurnMachine,
@@ -49,6 +53,8 @@ pub struct CallSetup {
     pub engines: Engines,
     /// Told what happens, where somebody wants to know.
     pub observer: Option<mpsc::Sender<CallEvent>>,
+    /// What is around the call.
+    pub surroundings: Surroundings,
     /// Cancelling it ends the call.
     pub hang_up: CancellationToken,
 }
@@ -61,6 +67,10 @@ pub(crate) enum Outcome {
     Judged(CallTime, Result<f32, EngineError>),
     /// A filler of this language can be said from now on.
     Filler(String, Phrase),
+    /// Somebody wants something done.
+    Ordered(Box<Ordered>),
+    /// The caller is with somebody else, or still with us.
+    Transferred(Result<(), SwitchboardError>),
 }
 
 /// Outcomes that may wait: a reply's audio comes in chunks of 100 ms. Full: the engines wait.
@@ -76,11 +86,22 @@ pub async fn run(transport: Box<dyn CallTransport>, setup: CallSetup) -> CallRep
 
 /// Like [`run`], with a say in whether the call may work ahead.
 pub async fn run_gated(
-    mut transport: Box<dyn CallTransport>,
+    transport: Box<dyn CallTransport>,
     setup: CallSetup,
     gate: SpeculationGate,
 ) -> CallReport {
+    run_observed(transport, setup, gate, |_| {}).await
+}
+
+/// Like [`run_gated`]; `begun` gets hold of the way to the call before it begins.
+pub(super) async fn run_observed(
+    mut transport: Box<dyn CallTransport>,
+    setup: CallSetup,
+    gate: SpeculationGate,
+    begun: impl FnOnce(&mpsc::Sender<Outcome>),
+) -> CallReport {
     let (outcomes_in, mut outcomes) = mpsc::channel(OUTCOMES_MAX);
+    begun(&outcomes_in);
     let hang_up = setup.hang_up.clone();
     let mut call = Call::new(transport.as_ref(), setup, gate, outcomes_in);
     let reason = loop {
@@ -100,6 +121,7 @@ pub async fn run_gated(
         // What was made ahead is heard at once, and not with the next event.
         let ended = call.obey(transport.as_mut());
         call.play(transport.as_mut());
+        call.act(transport.as_mut());
         if let Some(reason) = ended.or_else(|| call.obey(transport.as_mut())) {
             break reason;
         }
@@ -139,6 +161,7 @@ struct Call {
     rendering: Option<AbortHandle>,
     /// Language of the words that were answered last.
     caller_language: String,
+    acting: Acting,
 }
 
 /// A piece of audio whose words are awaited.
@@ -166,7 +189,8 @@ impl Call {
         gate: SpeculationGate,
         outcomes: mpsc::Sender<Outcome>,
     ) -> Self {
-        let CallSetup { call_id, config, assistant, engines, observer, hang_up: _ } = setup;
+        let CallSetup { call_id, config, assistant, engines, observer, surroundings, hang_up: _ } =
+            setup;
         let agent_rate_hz = transport.agent_rate_hz();
         let mut policy = TurnPolicy::from(&*config);
         policy.judge_pauses &= engines.turn_detector.is_some();
@@ -204,12 +228,14 @@ impl Call {
             fillers: Fillers::default(),
             rendering,
             caller_language,
+            acting: Acting::new(surroundings),
         }
     }
 
     fn engines_are_busy(&self) -> bool {
         !self.transcriptions.is_empty()
             || self.judging.is_busy()
+            || self.acting.is_busy()
             || self.reply.as_ref().is_some_and(|r| !r.complete)
             || self.prepared.as_ref().is_some_and(|p| !p.rests)
     }
@@ -227,6 +253,7 @@ impl Call {
             TransportEvent::CallerReady(caller) => {
                 tracing::info!(caller = %caller.identity, "Caller can hear us.");
                 self.reporter.tell(CallEvent::Started);
+                self.acting.caller = caller.identity;
                 if self.reading_ahead.is_none() {
                     self.read_ahead();
                 }
@@ -303,6 +330,8 @@ impl Call {
                 }
             }
             Outcome::Filler(language, phrase) => self.fillers.add(language, phrase),
+            Outcome::Ordered(ordered) => self.order(now, *ordered),
+            Outcome::Transferred(result) => self.transferred(now, result),
         }
     }
 
@@ -433,7 +462,7 @@ impl Call {
                 }
                 TurnOutput::Say { reply, line } => {
                     self.reporter.begin(reply, "", None, None, now);
-                    let words = self.words_of(line);
+                    let words = self.words_of(line, reply);
                     self.speak(reply, String::new(), Content::Line(words));
                 }
                 TurnOutput::Pause { reply } => {
@@ -582,13 +611,14 @@ impl Call {
         )
     }
 
-    fn words_of(&self, line: Line) -> String {
+    fn words_of(&mut self, line: Line, reply: ReplyId) -> String {
         let agent = &self.config.agent;
         match line {
             Line::Welcome => agent.welcome.clone(),
             Line::SilencePrompt(n) => agent.silence_prompts.get(n).cloned().unwrap_or_default(),
             Line::Apology => agent.apology.clone(),
             Line::Goodbye => agent.goodbye.clone(),
+            Line::Ordered(line) | Line::Parting(line) => self.acting.begins(line, reply),
         }
     }
 

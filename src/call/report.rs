@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use super::action::ActionReport;
 use super::speculation::SpeculationReport;
 use crate::assistants::AssistantVersion;
 use crate::speech::guard::{Evidence, Refusal};
@@ -80,6 +81,8 @@ pub enum CallEvent {
         /// BCP 47 primary tag
         language: String,
     },
+    /// Something was done beside talking, or could not be.
+    Action(ActionReport),
     /// The call is over.
     Ended {
         /// why
@@ -94,6 +97,8 @@ pub struct CallReport {
     pub call_id: String,
     /// Who answered, and which version of its files.
     pub assistant: Option<AssistantVersion>,
+    /// Who took over from them, in order.
+    pub handed_over_to: Vec<AssistantVersion>,
     /// Why it ended.
     pub reason: EndReason,
     /// How long it lasted, in milliseconds.
@@ -104,6 +109,8 @@ pub struct CallReport {
     pub speculation: SpeculationReport,
     /// Words of the speech model that were not believed, in order.
     pub refused: Vec<RefusedTranscript>,
+    /// What was done beside talking, in order.
+    pub actions: Vec<ActionReport>,
 }
 
 /// Words of the speech model that the caller did not say.
@@ -124,6 +131,9 @@ pub struct RefusedTranscript {
 /// Refusals kept in a report; all of them are counted.
 const REFUSED_MAX: usize = 200;
 
+/// Actions kept in a report; all of them are told.
+const ACTIONS_MAX: usize = 500;
+
 /// Turns kept in a report: an hour of quick talk.
 const TURNS_MAX: usize = 2_000;
 
@@ -139,6 +149,8 @@ pub(crate) struct Reporter {
     filler: String,
     speculation: SpeculationReport,
     refused: Vec<RefusedTranscript>,
+    handed_over_to: Vec<AssistantVersion>,
+    actions: Vec<ActionReport>,
 }
 
 #[derive(Debug)]
@@ -171,6 +183,8 @@ impl Reporter {
             filler: String::new(),
             speculation,
             refused: Vec::new(),
+            handed_over_to: Vec::new(),
+            actions: Vec::new(),
         }
     }
 
@@ -225,6 +239,36 @@ impl Reporter {
         self.tell(CallEvent::Refused(refused.clone()));
         if self.refused.len() < REFUSED_MAX {
             self.refused.push(refused);
+        }
+    }
+
+    /// Something was done, or could not be.
+    pub(crate) fn action(&mut self, action: ActionReport) {
+        tracing::info!(
+            call_id = %self.call_id,
+            action = action.action,
+            detail = %action.detail,
+            reason = %action.reason,
+            failed = action.failed.as_deref(),
+            "Action."
+        );
+        metrics::action(action.action, action.failed.is_none());
+        self.tell(CallEvent::Action(action.clone()));
+        if self.actions.len() < ACTIONS_MAX {
+            self.actions.push(action);
+        }
+    }
+
+    /// Somebody else answers from now on.
+    pub(crate) fn handed_over(&mut self, to: AssistantVersion) {
+        tracing::info!(
+            call_id = %self.call_id,
+            assistant = %to.name,
+            assistant_version = %to.version,
+            "Another assistant answers."
+        );
+        if self.handed_over_to.len() < ACTIONS_MAX {
+            self.handed_over_to.push(to);
         }
     }
 
@@ -350,6 +394,8 @@ impl Reporter {
             turns: std::mem::take(&mut self.turns),
             speculation: self.speculation,
             refused: std::mem::take(&mut self.refused),
+            handed_over_to: std::mem::take(&mut self.handed_over_to),
+            actions: std::mem::take(&mut self.actions),
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::assistants::{Assistant, Assistants, Choice, ChoiceError};
-use crate::call::{self, CallReport, CallSetup, SpeculationGate};
+use crate::call::{self, CallReport, CallSetup, SpeculationGate, Surroundings};
 use crate::config::Config;
 use crate::engines::Engines;
 use crate::telemetry::metrics;
@@ -104,6 +104,7 @@ async fn answer(
         assistant: Some(assistant),
         engines,
         observer: None,
+        surroundings: Surroundings::default(),
         hang_up: job.cancel,
     };
     let report: CallReport = call::run_gated(Box::new(transport), setup, gate).await;

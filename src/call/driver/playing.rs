@@ -29,6 +29,7 @@ impl Call {
         }
         if let Some((_, heard)) = played.finished {
             self.reply = None;
+            self.acting.said(id);
             self.history.agent_was_heard(&heard);
             self.reporter.finish(id, &heard, false);
             self.read_on();
@@ -67,6 +68,7 @@ impl Call {
     ) {
         let Some(reply) = self.reply.take_if(|r| r.id == id) else { return };
         reply.task.abort();
+        self.acting.said(id);
         transport.clear_audio();
         let stopped = self.playout.stop(now, id);
         let (heard, caption) = stopped.map(|s| (s.heard, s.caption)).unzip();

@@ -73,6 +73,7 @@ async fn simulate(seed: u64, trace: bool) -> Tally {
         config: Arc::new(config),
         engines: engines::engines(&stage, judges),
         observer: Some(told),
+        surroundings: Default::default(),
         hang_up: hang_up.clone(),
     };
     let transport = SimulatedTransport::new(stage.clone(), plan);
