@@ -37,6 +37,7 @@ pub mod http;
 pub mod livekit_api;
 pub mod models;
 pub mod policy;
+pub mod rules;
 pub mod service;
 pub mod supervisor;
 pub mod telemetry;

@@ -5,6 +5,7 @@
 
 mod calls;
 mod readiness;
+mod switchboard;
 
 use std::sync::Arc;
 
@@ -135,7 +136,8 @@ impl Service {
             let default = fillers_of.default();
             prepare_fillers(default.config(""), &fillers_by).await;
         });
-        let calls = calls::serve(jobs, assistants, call_engines, library, gate);
+        let outside = calls::Outside { engines: call_engines, library, gate, api: api.clone() };
+        let calls = calls::serve(jobs, assistants, outside);
         let calls = tokio::spawn(calls);
         if let Some(ready) = ready {
             tokio::spawn(announce(worker_status, ready));

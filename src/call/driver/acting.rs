@@ -28,6 +28,12 @@ const VARIABLES_MAX: usize = 100;
 /// Characters of a value.
 const VALUE_CHARS_MAX: usize = 2_000;
 
+/// Attribute of the agent that marks a call for those who watch it.
+const ESCALATED: &str = "sawt.escalated";
+
+/// Attribute of the agent with where its caller is being taken.
+const TRANSFERRING: &str = "sawt.transfer";
+
 /// The switchboard keeps its own time; this is for one that does not.
 const TRANSFER_GRACE: Duration = Duration::from_secs(30);
 
@@ -179,7 +185,10 @@ impl Call {
             }
             match step {
                 Step::Line(text) => self.order_line(now, &text),
-                Step::Connect(transfer, reason) => self.connect(now, transfer, reason),
+                Step::Connect(transfer, reason) => {
+                    transport.show(TRANSFERRING, &transfer.to.to_string());
+                    self.connect(now, transfer, reason);
+                }
                 Step::Do(action, reason) => self.do_now(transport, now, action, reason),
             }
         }
@@ -221,7 +230,10 @@ impl Call {
                 return;
             }
             Action::Webhook { .. } => Err(ActionError::Webhook("not available yet".into())),
-            Action::Escalate { .. } => Ok(()),
+            Action::Escalate { note } => {
+                transport.show(ESCALATED, note);
+                Ok(())
+            }
             Action::SendDtmf { digits } => {
                 if transport.send_dtmf(digits) {
                     Ok(())
