@@ -17,6 +17,7 @@ pub use switchboard::{Handset, Switchboard, SwitchboardError, TransferRequest};
 
 use super::driver::Outcome;
 use crate::assistants::Library;
+use crate::policy::egress::HttpClient;
 pub use crate::rules::{Action, LineText, TRANSFER_WAIT, Transfer, TransferTo};
 
 /// Who wished for an action.
@@ -121,6 +122,12 @@ impl Orders {
     }
 }
 
+/// Hears a mood in words.
+pub trait Mood: fmt::Debug + Send + Sync {
+    /// Of one turn, from -1 (angry) to 1 (happy).
+    fn of_turn(&self, words: &str, language: &str) -> f64;
+}
+
 /// What is around a call that actions reach for. Empty: such actions fail, and the call goes on.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
@@ -128,4 +135,10 @@ pub struct Surroundings {
     pub library: Option<Arc<Library>>,
     /// Who takes callers over.
     pub switchboard: Option<Arc<dyn Switchboard>>,
+    /// Sends webhooks; without it none is sent.
+    pub webhooks: Option<HttpClient>,
+    /// Who hears a caller's mood in their words.
+    pub mood: Option<Arc<dyn Mood>>,
+    /// The queue that the call came through; empty where nobody says.
+    pub queue: String,
 }

@@ -5,6 +5,7 @@
 
 mod acting;
 mod playing;
+mod routing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::action::{Ordered, Surroundings, SwitchboardError};
+use super::action::{Action, Ordered, Reason, Surroundings, SwitchboardError};
 use super::fillers::{self, Fillers};
 use super::hearing::{Ears, Heard, UsualLevel};
 use super::judging::Judging;
@@ -33,6 +34,7 @@ use crate::engines::{EngineError, Engines};
 use crate::speech::guard::Guard;
 use crate::speech::language_of;
 use acting::Acting;
+use routing::Routing;
 
 use crate::transport::{CallTransport, Caption, CloseReason, Speaker, TransportEvent};
 use crate::turn::{
@@ -69,6 +71,8 @@ pub(crate) enum Outcome {
     Filler(String, Phrase),
     /// Somebody wants something done.
     Ordered(Box<Ordered>),
+    /// A webhook was heard, or was not.
+    Told(Box<(Action, Reason, Option<String>)>),
     /// The caller is with somebody else, or still with us.
     Transferred(Result<(), SwitchboardError>),
 }
@@ -162,6 +166,7 @@ struct Call {
     /// Language of the words that were answered last.
     caller_language: String,
     acting: Acting,
+    routing: Routing,
 }
 
 /// A piece of audio whose words are awaited.
@@ -212,6 +217,7 @@ impl Call {
             history: History::for_call(&config),
             reporter: Reporter::new(call_id.clone(), observer)
                 .of(assistant.as_ref().map(|assistant| assistant.version())),
+            routing: Routing::new(assistant.as_ref(), surroundings.queue.clone()),
             assistant,
             conversation: call_id,
             config,
@@ -331,6 +337,7 @@ impl Call {
             }
             Outcome::Filler(language, phrase) => self.fillers.add(language, phrase),
             Outcome::Ordered(ordered) => self.order(now, *ordered),
+            Outcome::Told(told) => self.told(now, *told),
             Outcome::Transferred(result) => self.transferred(now, result),
         }
     }
@@ -348,6 +355,7 @@ impl Call {
             Ok(heard) => {
                 self.learn_from(&asked, &heard);
                 if let Some((words, why, evidence)) = heard.refused {
+                    self.routing.facts.refusals += 1;
                     self.reporter.refused(asked.from, asked.until, words, why, evidence);
                 }
                 self.transcript_at = Some(now);
@@ -445,15 +453,15 @@ impl Call {
                 TurnOutput::Reply { reply, to, speech_ended } => {
                     let caption = self.begin_answer(now, reply, &to, speech_ended);
                     caption.into_iter().for_each(|caption| transport.send_caption(caption));
-                    let content = self.answer_content(&to);
-                    self.speak(reply, to, content);
+                    self.answer(transport, now, reply, to, None);
                 }
                 TurnOutput::Prepare { reply, to } => self.prepare(reply, to),
                 TurnOutput::Commit { reply, speech_ended } => {
                     let Some(prepared) = self.prepared.take_if(|p| p.id == reply) else { continue };
                     let caption = self.begin_answer(now, reply, &prepared.to, speech_ended);
                     caption.into_iter().for_each(|caption| transport.send_caption(caption));
-                    self.commit(now, prepared);
+                    let to = prepared.to.clone();
+                    self.answer(transport, now, reply, to, Some(prepared));
                 }
                 TurnOutput::Discard { reply } => {
                     if let Some(prepared) = self.prepared.take_if(|p| p.id == reply) {
@@ -464,6 +472,12 @@ impl Call {
                     self.reporter.begin(reply, "", None, None, now);
                     let words = self.words_of(line, reply);
                     self.speak(reply, String::new(), Content::Line(words));
+                    match line {
+                        Line::SilencePrompt(_) => self.route_silence(now),
+                        Line::Apology => self.routing.facts.failures += 1,
+                        Line::Welcome | Line::Goodbye => {}
+                        Line::Ordered(_) | Line::Parting(_) => {}
+                    }
                 }
                 TurnOutput::Pause { reply } => {
                     transport.clear_audio();

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::action::ActionReport;
 use super::speculation::SpeculationReport;
 use crate::assistants::AssistantVersion;
+use crate::rules::Moment;
 use crate::speech::guard::{Evidence, Refusal};
 use crate::telemetry::Words;
 use crate::telemetry::metrics::{self, Stage};
@@ -111,6 +112,8 @@ pub struct CallReport {
     pub refused: Vec<RefusedTranscript>,
     /// What was done beside talking, in order.
     pub actions: Vec<ActionReport>,
+    /// What rules could know at each turn and silence, and which fired.
+    pub moments: Vec<Moment>,
 }
 
 /// Words of the speech model that the caller did not say.
@@ -134,6 +137,9 @@ const REFUSED_MAX: usize = 200;
 /// Actions kept in a report; all of them are told.
 const ACTIONS_MAX: usize = 500;
 
+/// Bytes of words and variables in a report's moments; later moments are left out.
+const MOMENTS_BYTES_MAX: usize = 1 << 20;
+
 /// Turns kept in a report: an hour of quick talk.
 const TURNS_MAX: usize = 2_000;
 
@@ -151,6 +157,9 @@ pub(crate) struct Reporter {
     refused: Vec<RefusedTranscript>,
     handed_over_to: Vec<AssistantVersion>,
     actions: Vec<ActionReport>,
+    moments: Vec<Moment>,
+    /// Of the variables and words that the moments hold.
+    moments_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -185,6 +194,8 @@ impl Reporter {
             refused: Vec::new(),
             handed_over_to: Vec::new(),
             actions: Vec::new(),
+            moments: Vec::new(),
+            moments_bytes: 0,
         }
     }
 
@@ -257,6 +268,25 @@ impl Reporter {
         if self.actions.len() < ACTIONS_MAX {
             self.actions.push(action);
         }
+    }
+
+    /// What rules know at this moment.
+    pub(crate) fn moment(&mut self, moment: Moment) {
+        let facts = &moment.facts;
+        let variables = facts
+            .variables
+            .iter()
+            .map(|(name, value)| name.len() + value.as_str().map_or(8, str::len));
+        self.moments_bytes += 256 + facts.words.len() + variables.sum::<usize>();
+        if self.moments_bytes <= MOMENTS_BYTES_MAX {
+            self.moments.push(moment);
+        }
+    }
+
+    /// How long the caller waited for the last answer that they heard; 0 before the first.
+    pub(crate) fn last_latency_ms(&self) -> i64 {
+        let last = self.turns.iter().rev().find_map(|turn| turn.timing.e2e_latency);
+        last.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(0)
     }
 
     /// Somebody else answers from now on.
@@ -396,6 +426,7 @@ impl Reporter {
             refused: std::mem::take(&mut self.refused),
             handed_over_to: std::mem::take(&mut self.handed_over_to),
             actions: std::mem::take(&mut self.actions),
+            moments: std::mem::take(&mut self.moments),
         }
     }
 }

@@ -23,6 +23,7 @@ mod assistant;
 mod hearing;
 mod hostile;
 mod interruption;
+mod routing;
 mod simulation;
 mod spoken;
 mod waiting;

@@ -15,6 +15,8 @@ use crate::call::{self, CallReport, CallSetup, SpeculationGate, Surroundings};
 use crate::config::Config;
 use crate::engines::Engines;
 use crate::livekit_api::LiveKitApi;
+use crate::policy::egress::HttpClient;
+use crate::records::Records;
 use crate::telemetry::metrics;
 use crate::transport::livekit::{JoinOptions, LiveKitTransport};
 use crate::turn::EndReason;
@@ -28,6 +30,8 @@ pub(super) struct Outside {
     pub(super) library: PathBuf,
     pub(super) gate: SpeculationGate,
     pub(super) api: LiveKitApi,
+    pub(super) records: Option<Records>,
+    pub(super) webhooks: Option<HttpClient>,
 }
 
 /// Who answers a call, in the versions that it keeps.
@@ -94,7 +98,7 @@ fn choose(assistants: &Assistants, job: &AcceptedJob) -> Result<Chosen, ChoiceEr
 
 async fn answer(job: AcceptedJob, chosen: Chosen, outside: Outside) -> Result<(), String> {
     let Chosen { assistant, config, others } = chosen;
-    let Outside { engines, library, gate, api } = outside;
+    let Outside { engines, library, gate, api, records, webhooks } = outside;
     let options = JoinOptions {
         library,
         caller_identity: None,
@@ -116,12 +120,38 @@ async fn answer(job: AcceptedJob, chosen: Chosen, outside: Outside) -> Result<()
         surroundings: Surroundings {
             library: Some(others),
             switchboard: Some(Arc::new(LiveKitSwitchboard { api, room: job.room })),
+            queue: queue_of(&job.metadata),
+            webhooks,
+            mood: None,
         },
         hang_up: job.cancel,
     };
     let report: CallReport = call::run_gated(Box::new(transport), setup, gate).await;
     counted.end(report.reason.as_str());
-    if report.reason == EndReason::Lost { Err("the connection was lost".into()) } else { Ok(()) }
+    let lost = report.reason == EndReason::Lost;
+    if let Some(records) = records {
+        keep(records, report).await;
+    }
+    if lost { Err("the connection was lost".into()) } else { Ok(()) }
+}
+
+/// Writes the record. A disk that fails ends no call: it is over.
+async fn keep(records: Records, report: CallReport) {
+    #[allow(clippy::disallowed_methods)] // files have the system's times
+    let kept = tokio::task::spawn_blocking(move || {
+        records.keep(&report, std::time::SystemTime::now()).map(|_| ())
+    });
+    match kept.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "The call's record was not kept."),
+        Err(error) => tracing::error!(%error, "The call's record was not kept."),
+    }
+}
+
+/// The queue that a dispatch names: `{"queue": "cards"}`.
+fn queue_of(metadata: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(metadata).unwrap_or_default();
+    value["queue"].as_str().unwrap_or_default().chars().take(100).collect()
 }
 
 /// Counts a call as running until it is over, however that comes about.

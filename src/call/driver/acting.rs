@@ -34,17 +34,22 @@ const ESCALATED: &str = "sawt.escalated";
 /// Attribute of the agent with where its caller is being taken.
 const TRANSFERRING: &str = "sawt.transfer";
 
+/// Webhooks of a call that may be unanswered at a time; more are refused.
+const TELLING_MAX: usize = 4;
+
 /// The switchboard keeps its own time; this is for one that does not.
 const TRANSFER_GRACE: Duration = Duration::from_secs(30);
 
 /// What is to be done, and what is being done.
 #[derive(Debug, Default)]
 pub(super) struct Acting {
-    surroundings: Surroundings,
-    steps: VecDeque<Step>,
+    pub(super) surroundings: Surroundings,
+    pub(super) steps: VecDeque<Step>,
     saying: Option<Saying>,
     transfer: Option<Transferring>,
     lines: u32,
+    /// Webhooks that are not answered yet.
+    telling: Vec<AbortHandle>,
     /// The call is to end: nothing is begun any more.
     closing: bool,
     /// The caller's identity in their room.
@@ -53,7 +58,7 @@ pub(super) struct Acting {
 }
 
 #[derive(Debug)]
-enum Step {
+pub(super) enum Step {
     Do(Action, Reason),
     /// Part of another action.
     Line(LineText),
@@ -65,7 +70,7 @@ enum Step {
 enum Saying {
     /// The turn machine says it as soon as it can.
     Ordered(OrderedLine, String),
-    Reply(ReplyId),
+    Reply(ReplyId, String),
 }
 
 #[derive(Debug)]
@@ -99,7 +104,7 @@ impl Acting {
     pub(super) fn begins(&mut self, line: OrderedLine, reply: ReplyId) -> String {
         match self.saying.take_if(|saying| matches!(saying, Saying::Ordered(n, _) if *n == line)) {
             Some(Saying::Ordered(_, words)) => {
-                self.saying = Some(Saying::Reply(reply));
+                self.says(reply, words.clone());
                 words
             }
             _ => String::new(),
@@ -108,7 +113,32 @@ impl Acting {
 
     /// This reply is over, or was stopped.
     pub(super) fn said(&mut self, reply: ReplyId) {
-        self.saying.take_if(|saying| matches!(saying, Saying::Reply(id) if *id == reply));
+        self.saying.take_if(|saying| matches!(saying, Saying::Reply(id, _) if *id == reply));
+    }
+
+    /// This reply was taken back before anything of it was heard: its words are said later.
+    pub(super) fn unsaid(&mut self, reply: ReplyId) {
+        let of = |saying: &mut Saying| matches!(saying, Saying::Reply(id, _) if *id == reply);
+        if let Some(Saying::Reply(_, words)) = self.saying.take_if(of) {
+            self.steps.push_front(Step::Line(LineText::same(words)));
+        }
+    }
+
+    /// The words of this reply are one of the steps.
+    pub(super) fn says(&mut self, reply: ReplyId, words: String) {
+        self.saying = Some(Saying::Reply(reply, words));
+    }
+
+    /// Nothing is being said or waited for.
+    pub(super) const fn is_free(&self) -> bool {
+        self.saying.is_none() && self.transfer.is_none()
+    }
+
+    /// Somebody is asked to take the caller, or is about to be.
+    pub(super) fn is_transferring(&self) -> bool {
+        let waits =
+            |step: &Step| matches!(step, Step::Connect(..) | Step::Do(Action::Transfer(_), _));
+        self.transfer.is_some() || self.steps.iter().any(waits)
     }
 
     fn next_line(&mut self, words: String) -> OrderedLine {
@@ -150,7 +180,7 @@ impl Call {
             Action::Transfer(_) if self.acting.surroundings.switchboard.is_none() => {
                 Some(ActionError::NoSwitchboard)
             }
-            Action::Transfer(_) if self.acting.is_busy() => Some(ActionError::Transferring),
+            Action::Transfer(_) if self.acting.is_transferring() => Some(ActionError::Transferring),
             Action::SetVariable { name, value } => {
                 let variables = &self.acting.variables;
                 let room = variables.len() < VARIABLES_MAX || variables.contains_key(name);
@@ -172,7 +202,7 @@ impl Call {
     /// Does what can be done now.
     pub(super) fn act(&mut self, transport: &mut dyn CallTransport) {
         let now = transport.now();
-        while self.acting.saying.is_none() && self.acting.transfer.is_none() {
+        while self.acting.is_free() {
             let Some(step) = self.acting.steps.pop_front() else { return };
             // Who speaks, and where to, changes between two replies only.
             let waits = matches!(
@@ -185,16 +215,13 @@ impl Call {
             }
             match step {
                 Step::Line(text) => self.order_line(now, &text),
-                Step::Connect(transfer, reason) => {
-                    transport.show(TRANSFERRING, &transfer.to.to_string());
-                    self.connect(now, transfer, reason);
-                }
+                Step::Connect(transfer, reason) => self.connect(transport, now, transfer, reason),
                 Step::Do(action, reason) => self.do_now(transport, now, action, reason),
             }
         }
     }
 
-    fn do_now(
+    pub(super) fn do_now(
         &mut self,
         transport: &mut dyn CallTransport,
         now: CallTime,
@@ -224,12 +251,14 @@ impl Call {
             Action::Transfer(transfer) => {
                 // The record has it when it is known what became of it.
                 self.acting.steps.push_front(Step::Connect(transfer.clone(), reason));
-                if let Some(say) = &transfer.say {
-                    self.acting.steps.push_front(Step::Line(say.clone()));
-                }
+                let say = transfer.say.clone().unwrap_or_else(one_moment);
+                self.acting.steps.push_front(Step::Line(say));
                 return;
             }
-            Action::Webhook { .. } => Err(ActionError::Webhook("not available yet".into())),
+            Action::Webhook { url, payload } => {
+                self.tell(url.clone(), payload.clone(), &action, &reason);
+                return; // the record has it when it is known what became of it
+            }
             Action::Escalate { note } => {
                 transport.show(ESCALATED, note);
                 Ok(())
@@ -255,7 +284,7 @@ impl Call {
 
     // ── another assistant ──────────────────────────────────────────────────────────────────
 
-    fn assistant_named(&self, name: &str) -> Option<Arc<Assistant>> {
+    pub(super) fn assistant_named(&self, name: &str) -> Option<Arc<Assistant>> {
         self.acting.surroundings.library.as_ref()?.get(name).cloned()
     }
 
@@ -281,6 +310,7 @@ impl Call {
         let config = Arc::clone(assistant.config(&self.caller_language));
         self.stop_reading_ahead();
         self.reporter.handed_over(assistant.version());
+        self.routing.follow(&assistant);
         self.assistant = Some(assistant);
         self.config = Arc::clone(&config);
         if with_history {
@@ -306,9 +336,55 @@ impl Call {
         self.machine.follow(policy);
     }
 
+    // ── other programs ─────────────────────────────────────────────────────────────────────
+
+    /// Sends a webhook from a task of its own: the call never waits for another program.
+    fn tell(&mut self, url: String, payload: Value, action: &Action, reason: &Reason) {
+        self.acting.telling.retain(|task| !task.is_finished());
+        let client = match self.acting.surroundings.webhooks.clone() {
+            None => Err("no webhooks here; they belong to `sawt serve`".to_owned()),
+            Some(_) if self.acting.telling.len() >= TELLING_MAX => {
+                Err(format!("{TELLING_MAX} others are not answered yet"))
+            }
+            Some(client) => Ok(client),
+        };
+        let body = serde_json::json!({
+            "call_id": self.conversation,
+            "reason": reason.to_string(),
+            "language": self.caller_language,
+            "assistant": self.assistant.as_ref().map(|a| a.name()),
+            "variables": self.acting.variables,
+            "payload": payload,
+        });
+        let (action, reason, outcomes) = (action.clone(), reason.clone(), self.outcomes.clone());
+        // Outlives the call by the client's timeout at most: whoever hangs up takes no news back.
+        let task = tokio::spawn(async move {
+            let error = match client {
+                Ok(client) => client.tell(&url, body.to_string()).await.map_err(|e| e.to_string()),
+                Err(refused) => Err(refused),
+            };
+            // Fails only when the call is over.
+            let _ = outcomes.send(Outcome::Told(Box::new((action, reason, error.err())))).await;
+        });
+        self.acting.telling.push(task.abort_handle());
+    }
+
+    pub(super) fn told(&mut self, now: CallTime, told: (Action, Reason, Option<String>)) {
+        let (action, reason, error) = told;
+        let error = error.map(ActionError::Webhook);
+        self.report_action(now, &action, &reason, error.as_ref());
+    }
+
     // ── somebody else ──────────────────────────────────────────────────────────────────────
 
-    fn connect(&mut self, now: CallTime, transfer: Transfer, reason: Reason) {
+    pub(super) fn connect(
+        &mut self,
+        transport: &mut dyn CallTransport,
+        now: CallTime,
+        transfer: Transfer,
+        reason: Reason,
+    ) {
+        transport.show(TRANSFERRING, &transfer.to.to_string());
         let Some(switchboard) = self.acting.surroundings.switchboard.clone() else {
             self.transfer_failed(now, transfer, &reason, ActionError::NoSwitchboard);
             return;
@@ -364,7 +440,7 @@ impl Call {
         self.acting.steps.push_front(Step::Line(sorry));
     }
 
-    fn report_action(
+    pub(super) fn report_action(
         &mut self,
         now: CallTime,
         action: &Action,
@@ -379,6 +455,13 @@ impl Call {
             failed: failed.map(ToString::to_string),
         });
     }
+}
+
+/// What a caller is told who is about to be taken elsewhere.
+fn one_moment() -> LineText {
+    let texts =
+        [("en", "One moment please, I am connecting you."), ("ar", "لحظة من فضلك، سأوصلك الآن.")];
+    LineText::by_language(texts.map(|(tag, text)| (tag.to_owned(), text.to_owned())))
 }
 
 /// What a caller is told whom nobody took.

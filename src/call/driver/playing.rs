@@ -68,7 +68,6 @@ impl Call {
     ) {
         let Some(reply) = self.reply.take_if(|r| r.id == id) else { return };
         reply.task.abort();
-        self.acting.said(id);
         transport.clear_audio();
         let stopped = self.playout.stop(now, id);
         let (heard, caption) = stopped.map(|s| (s.heard, s.caption)).unzip();
@@ -77,11 +76,16 @@ impl Call {
         match why {
             StopReason::CallerWentOn => {
                 self.history.retract_caller(&reply.to);
+                self.routing.facts.retract_turn();
+                self.acting.unsaid(id);
                 self.reporter.forget(id);
             }
             StopReason::Interrupted | StopReason::TimedOut | StopReason::Ending => {
                 self.history.agent_was_heard(&heard);
                 self.reporter.finish(id, &heard, true);
+                self.acting.said(id);
+                let answer = !reply.to.is_empty() && why == StopReason::Interrupted;
+                self.routing.facts.interruptions += i64::from(answer);
                 if why == StopReason::Interrupted {
                     self.read_on();
                 }

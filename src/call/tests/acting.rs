@@ -48,6 +48,11 @@ impl Switchboard for Desk {
 
 /// A call of two turns; `action` is ordered at its start, as a tool would.
 async fn call(action: Action, surroundings: Surroundings) -> CallReport {
+    let reason = Reason::Tool("test".into());
+    call_with(Ordered { action, reason, taken: None }, surroundings).await
+}
+
+pub(super) async fn call_with(ordered: Ordered, surroundings: Surroundings) -> CallReport {
     let stt = ScriptedStt::new(["one", "two"], Duration::from_millis(1));
     let engines = engines(stt, ScriptedLlm::echo(), ScriptedTts::default());
     let options = WavOptions { agent_rate_hz: 24_000, ..WavOptions::default() };
@@ -63,8 +68,6 @@ async fn call(action: Action, surroundings: Surroundings) -> CallReport {
     let turns = vec![speech(800, 0, 0), speech(800, 0, 0)];
     let transport = Box::new(WavTransport::new(turns, options));
     let order = |outcomes: &mpsc::Sender<Outcome>| {
-        let reason = Reason::Tool("test".into());
-        let ordered = Ordered { action, reason, taken: None };
         outcomes.try_send(Outcome::Ordered(Box::new(ordered))).unwrap();
     };
     let call = run_observed(transport, setup, SpeculationGate::default(), order);
@@ -155,13 +158,14 @@ async fn a_transfer_that_nobody_takes_is_apologised_for_and_the_call_goes_on() {
     check(
         &call(Action::Transfer(transfer.clone()), surroundings).await,
         expect![[r#"
-         → Hello, this is Sawt. How can I help you?
-         → I am sorry, nobody could take your call. Let us go on here.
-        one → You said: one.
-        two → You said: two.
-        input_ended
-        [transfer queue people by tool test: nobody serves the queue "queue people"; start the LiveKit agent of that name]
-    "#]],
+             → Hello, this is Sawt. How can I help you?
+             → One moment please, I am connecting you.
+             → I am sorry, nobody could take your call. Let us go on here.
+            one → You said: one.
+            two → You said: two.
+            input_ended
+            [transfer queue people by tool test: nobody serves the queue "queue people"; start the LiveKit agent of that name]
+        "#]],
     );
     check(
         &call(Action::Transfer(transfer), Surroundings::default()).await,
@@ -218,7 +222,8 @@ async fn what_is_not_there_yet_fails_and_the_call_goes_on() {
     ];
     for action in actions {
         let report = call(action, Surroundings::default()).await;
-        assert!(report.actions[0].failed.is_some(), "{:?}", report.actions);
+        let failed = report.actions.first().is_some_and(|action| action.failed.is_some());
+        assert!(failed, "{:?}", report.actions);
         assert!(!format!("{:?}", report.actions).contains("secret"));
         assert_eq!(report.turns.len(), 3);
     }
