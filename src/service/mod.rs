@@ -7,6 +7,8 @@ mod calls;
 mod readiness;
 mod switchboard;
 
+pub use switchboard::LiveKitSwitchboard;
+
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
