@@ -336,7 +336,7 @@ impl Call {
                 }
             }
             Outcome::Filler(language, phrase) => self.fillers.add(language, phrase),
-            Outcome::Ordered(ordered) => self.order(now, *ordered),
+            Outcome::Ordered(ordered) => drop(self.order(now, *ordered)),
             Outcome::Told(told) => self.told(now, *told),
             Outcome::Transferred(result) => self.transferred(now, result),
         }

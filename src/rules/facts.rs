@@ -257,6 +257,14 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_has_this_table() {
+        let readme = include_str!("../../README.md");
+        let missing: Vec<_> =
+            super::table().lines().filter(|l| !readme.contains(l)).map(str::to_owned).collect();
+        assert!(missing.is_empty(), "run `sawt rules facts --markdown`; missing: {missing:#?}");
+    }
+
+    #[test]
     fn moods_that_are_no_numbers_are_none() {
         let mut facts = CallFacts::default();
         facts.caller_said("x", "en");

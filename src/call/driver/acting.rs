@@ -150,8 +150,8 @@ impl Acting {
 }
 
 impl Call {
-    /// Takes an action on, or says why not.
-    pub(super) fn order(&mut self, now: CallTime, ordered: Ordered) {
+    /// Takes an action on, or says why not; whether it did.
+    pub(super) fn order(&mut self, now: CallTime, ordered: Ordered) -> bool {
         let Ordered { action, reason, taken } = ordered;
         let refused = self.refusal(&action);
         if let Some(error) = &refused {
@@ -159,10 +159,12 @@ impl Call {
         } else {
             self.acting.steps.push_back(Step::Do(action, reason));
         }
+        let is_taken = refused.is_none();
         if let Some(taken) = taken {
             // Whoever asked may be gone.
             let _ = taken.send(refused.map_or(Ok(()), Err));
         }
+        is_taken
     }
 
     /// What is known already to be impossible.

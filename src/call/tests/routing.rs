@@ -160,6 +160,19 @@ async fn nobody_takes_the_angry_caller_and_the_call_goes_on() {
 }
 
 #[tokio::test]
+async fn where_nobody_can_be_called_the_model_answers_and_the_record_says_so() {
+    let (report, _) = call(ANGRY, &["this is terrible", "really terrible"], None).await;
+    check(&report, expect![[r#"
+         → Desk here.
+        this is terrible → You said: this is terrible.
+        really terrible → You said: really terrible.
+        input_ended
+        [transfer queue people by rule angry-twice: this call can not be transferred; only calls in a LiveKit room under `sawt serve` can]
+        [escalate two angry turns by rule angry-twice]
+    "#]]);
+}
+
+#[tokio::test]
 async fn a_caller_who_asks_for_sales_is_answered_by_sales() {
     let rule = |more: &str| {
         format!(
