@@ -162,14 +162,17 @@ async fn nobody_takes_the_angry_caller_and_the_call_goes_on() {
 #[tokio::test]
 async fn where_nobody_can_be_called_the_model_answers_and_the_record_says_so() {
     let (report, _) = call(ANGRY, &["this is terrible", "really terrible"], None).await;
-    check(&report, expect![[r#"
+    check(
+        &report,
+        expect![[r#"
          → Desk here.
         this is terrible → You said: this is terrible.
         really terrible → You said: really terrible.
         input_ended
         [transfer queue people by rule angry-twice: this call can not be transferred; only calls in a LiveKit room under `sawt serve` can]
         [escalate two angry turns by rule angry-twice]
-    "#]]);
+    "#]],
+    );
 }
 
 #[tokio::test]
