@@ -4,6 +4,7 @@
 //! engine, and never sleeps, because the transport yields an event every 20 ms.
 
 mod acting;
+mod ending;
 mod playing;
 mod routing;
 
@@ -34,9 +35,10 @@ use crate::engines::{EngineError, Engines};
 use crate::speech::guard::Guard;
 use crate::speech::language_of;
 use acting::Acting;
+use ending::end_reason;
 use routing::Routing;
 
-use crate::transport::{CallTransport, Caption, CloseReason, Speaker, TransportEvent};
+use crate::transport::{CallTransport, Caption, TransportEvent};
 use crate::turn::{
     CallTime, EndReason, Line, ReplyId, ReplyOutcome, TranscriptOutcome, TurnInput, TurnMachine,
     TurnOutput, TurnPolicy, UtteranceId,
@@ -624,57 +626,10 @@ impl Call {
             self.outcomes.clone(),
         )
     }
-
-    fn words_of(&mut self, line: Line, reply: ReplyId) -> String {
-        let agent = &self.config.agent;
-        match line {
-            Line::Welcome => agent.welcome.clone(),
-            Line::SilencePrompt(n) => agent.silence_prompts.get(n).cloned().unwrap_or_default(),
-            Line::Apology => agent.apology.clone(),
-            Line::Goodbye => agent.goodbye.clone(),
-            Line::Ordered(line) | Line::Parting(line) => self.acting.begins(line, reply),
-        }
-    }
-
-    fn caller_caption(&self, text: &str) -> Caption {
-        Caption {
-            speaker: Speaker::Caller,
-            segment: self.caller_segment,
-            text: text.to_owned(),
-            whole: true,
-            last: true,
-        }
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        for asked in self.transcriptions.values() {
-            asked.task.abort();
-        }
-        let reply = self.reply.as_ref().map(|reply| &reply.task);
-        // A prepared reply ends its task by itself.
-        for task in reply.into_iter().chain(&self.reading_ahead).chain(&self.rendering) {
-            task.abort();
-        }
-    }
 }
 
 /// The transcript guard, where it is wanted.
 fn guard_of(config: &Config) -> Option<Guard> {
     let more = config.stt.guard_phrases.values().flat_map(|list| list.split([',', '،']));
     config.stt.guard_enabled.then(|| Guard::new(&config.agent.languages, more))
-}
-
-fn end_reason(reason: &CloseReason) -> EndReason {
-    match reason {
-        CloseReason::CallerLeft => EndReason::CallerLeft,
-        CloseReason::NoCaller => EndReason::NoCaller,
-        CloseReason::RoomClosed => EndReason::RoomClosed,
-        CloseReason::Lost(detail) => {
-            tracing::warn!(%detail, "Call lost.");
-            EndReason::Lost
-        }
-        CloseReason::InputEnded => EndReason::InputEnded,
-    }
 }

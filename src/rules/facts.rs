@@ -219,7 +219,8 @@ impl CallFacts {
 }
 
 fn sane(mood: f64) -> f64 {
-    if mood.is_finite() { mood.clamp(-1.0, 1.0) } else { 0.0 }
+    // To thousandths: what is shown is what is compared.
+    if mood.is_finite() { (mood.clamp(-1.0, 1.0) * 1e3).round() / 1e3 } else { 0.0 }
 }
 
 /// The table as Markdown.

@@ -177,6 +177,7 @@ async fn two_angry_turns_hand_over_to_people_and_the_replay_explains_it() {
     let options = RoomOptions { auto_subscribe: true };
     let (person, _events) = Room::connect(&sdk, &job.url, &job.token, options).await.unwrap();
     let _voice = person.publish_audio("microphone", RATE_HZ, 200).await.unwrap();
+    person.press_key('5').await.unwrap();
     let report = tokio::time::timeout(Duration::from_secs(15), agent).await.unwrap().unwrap();
     assert_eq!(report.reason, EndReason::Transferred);
     let said = phone.heard().words(0, true);
