@@ -12,7 +12,8 @@
 //! 8. [`engines`] are the voices, ears and wits: traits, and clients of the engine processes.
 //!
 //! Around the call: [`supervisor`] keeps the engine processes alive, [`models`] the weights,
-//! [`http`] serves the page and the API, [`policy`] decides what may leave the machine,
+//! [`http`] serves the page and the API, [`policy`] decides what may leave the machine, [`rules`] what
+//! is done in a call when something is so, [`records`] keeps calls that are over,
 //! [`telemetry`] counts and logs, [`config`] reads the operator's wishes, [`assistants`]
 //! who answers and how, [`doctor`] says what this
 //! machine lacks, [`caller`] calls the agent for tests and for [`bench`], which measures, [`cli`] is the command line.
@@ -37,6 +38,8 @@ pub mod http;
 pub mod livekit_api;
 pub mod models;
 pub mod policy;
+pub mod records;
+pub mod rules;
 pub mod service;
 pub mod supervisor;
 pub mod telemetry;

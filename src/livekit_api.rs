@@ -12,8 +12,10 @@ use livekit_protocol as lk;
 use prost::Message;
 use serde::Deserialize;
 
+mod people;
 mod url;
 
+pub use people::Person;
 pub use url::LiveKitUrl;
 
 use crate::policy::server::{ServerAnswer, ServerClient, ServerError};
@@ -361,12 +363,21 @@ impl LiveKitApi {
         grants: VideoGrants,
         request: &impl Message,
     ) -> Result<Answer, LiveKitApiError> {
+        let token = self.own_token(grants)?;
+        self.call_with(method, &token, request).await
+    }
+
+    async fn call_with<Answer: Message + Default>(
+        &self,
+        method: &str,
+        token: &str,
+        request: &impl Message,
+    ) -> Result<Answer, LiveKitApiError> {
         let strange =
             |problem: String| LiveKitApiError::Strange { url: self.url.http_origin(), problem };
         let path = format!("/twirp/livekit.{method}");
-        let token = self.own_token(grants)?;
         let answer =
-            self.http.post(&path, "application/protobuf", &token, request.encode_to_vec()).await;
+            self.http.post(&path, "application/protobuf", token, request.encode_to_vec()).await;
         let ServerAnswer { status, body } = answer.map_err(|error| match error {
             ServerError::Network(problem) => {
                 LiveKitApiError::Unreachable { url: self.url.http_origin(), problem }

@@ -9,6 +9,7 @@
 //! - `faults`: an engine or the server dies in mid-call, a caller leaves in mid-reply.
 //! - `official`: LiveKit's own client hears the agent.
 //! - `churn`: many calls one after another leave nothing behind.
+//! - `routing`: rules take a caller to people; the record explains why.
 //! - `commands`: what can not work says so, and what to do.
 //!
 //! A missing program, model or server fails a test with the next step; `SAWT_SKIP_LIVEKIT_TESTS=1`
@@ -28,6 +29,7 @@ mod calls {
     mod official;
     mod phone;
     mod programs;
+    mod routing;
     mod speech;
     mod talk;
     mod waiting;

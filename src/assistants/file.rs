@@ -41,7 +41,6 @@ const LIMITS: &[(&str, &str)] = &[
 /// Keys that people will look for.
 const NOT_YET: &[(&str, &str)] = &[
     ("tools", "tools are not available yet; remove the section"),
-    ("rules", "rules are not available yet; remove the section"),
     ("remote", "remote stages are not available yet; nothing leaves this machine; remove it"),
     ("memory", "memory of the call is not available yet; remove it"),
     ("outcome", "outcomes are not available yet; remove it"),
@@ -107,10 +106,10 @@ struct Override {
 }
 
 /// Texts by language, each with its line.
-type ByLanguage<T> = BTreeMap<String, Placed<T>>;
+pub(super) type ByLanguage<T> = BTreeMap<String, Placed<T>>;
 
-struct File<'a> {
-    folder: &'a Folder,
+pub(super) struct File<'a> {
+    pub(super) folder: &'a Folder,
     name: &'a str,
     site: Site<'a>,
     reader: &'a Reader<'a>,
@@ -136,6 +135,7 @@ impl File<'_> {
         let (welcome, consent) = (lines("welcome", true), lines("consent", false));
         let (goodbye, apology) = (lines("goodbye", false), lines("apology", false));
         let silence_prompts = self.silence_prompts(&root, &languages, &variables);
+        let rules = Arc::new(self.rules(&root, &languages, &variables));
         let mut base = self.overridden(&root);
         self.voices(&root, &languages, &mut base);
         self.engines(&root);
@@ -170,7 +170,7 @@ impl File<'_> {
         }
         let version = hex::encode(self.digest.finalize());
         let version = Version(version.chars().take(VERSION_DIGITS).collect());
-        Some(Assistant { name: name.to_owned(), title, version, languages, configs })
+        Some(Assistant { name: name.to_owned(), title, version, languages, configs, rules })
     }
 
     /// The starter as we ship it speaks the site's languages, and says what it has to say in those
@@ -343,7 +343,7 @@ impl File<'_> {
     }
 
     /// A line for each language that has one.
-    fn lines(
+    pub(super) fn lines(
         &self,
         root: &Section<'_>,
         key: &'static str,

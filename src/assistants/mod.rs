@@ -6,7 +6,7 @@
 //!
 //! [`Library`] is all assistants of a site as one value: read whole or not at all. [`Assistants`]
 //! holds the current one and reads it again when files change; a call keeps the one it began with.
-//! Tools, rules and remote stages are no part of this yet: their keys are refused.
+//! Tools and remote stages are no part of this yet: their keys are refused.
 
 mod choice;
 mod file;
@@ -14,6 +14,7 @@ mod finding;
 mod folder;
 mod library;
 mod reload;
+mod rules;
 pub mod script;
 mod section;
 mod template;
@@ -35,6 +36,7 @@ pub use reload::{Assistants, ReloadState};
 pub use voices::Voices;
 
 use crate::config::Config;
+use crate::rules::Rules;
 
 /// The digest of an assistant's files, as short as it is still telling them apart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -77,6 +79,7 @@ pub struct Assistant {
     languages: Vec<String>,
     /// What a call runs with that is held in this language.
     configs: BTreeMap<String, Arc<Config>>,
+    rules: Arc<Rules>,
 }
 
 impl Assistant {
@@ -93,6 +96,11 @@ impl Assistant {
     /// Name and version, for the record.
     pub fn version(&self) -> AssistantVersion {
         AssistantVersion { name: self.name.clone(), version: self.version.clone() }
+    }
+
+    /// What is to be done when something is so.
+    pub const fn rules(&self) -> &Arc<Rules> {
+        &self.rules
     }
 
     /// What it speaks; the first is its own.

@@ -3,7 +3,10 @@
 //! The only place of a call that reads a clock, and it is the transport's: it never waits for an
 //! engine, and never sleeps, because the transport yields an event every 20 ms.
 
+mod acting;
+mod ending;
 mod playing;
+mod routing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::action::{Action, Ordered, Reason, Surroundings, SwitchboardError};
 use super::fillers::{self, Fillers};
 use super::hearing::{Ears, Heard, UsualLevel};
 use super::judging::Judging;
@@ -30,7 +34,11 @@ use crate::engines::stt::Utterance;
 use crate::engines::{EngineError, Engines};
 use crate::speech::guard::Guard;
 use crate::speech::language_of;
-use crate::transport::{CallTransport, Caption, CloseReason, Speaker, TransportEvent};
+use acting::Acting;
+use ending::end_reason;
+use routing::Routing;
+
+use crate::transport::{CallTransport, Caption, TransportEvent};
 use crate::turn::{
     CallTime, EndReason, Line, ReplyId, ReplyOutcome, TranscriptOutcome, TurnInput, TurnMachine,
     TurnOutput, TurnPolicy, UtteranceId,
@@ -49,6 +57,8 @@ pub struct CallSetup {
     pub engines: Engines,
     /// Told what happens, where somebody wants to know.
     pub observer: Option<mpsc::Sender<CallEvent>>,
+    /// What is around the call.
+    pub surroundings: Surroundings,
     /// Cancelling it ends the call.
     pub hang_up: CancellationToken,
 }
@@ -61,6 +71,12 @@ pub(crate) enum Outcome {
     Judged(CallTime, Result<f32, EngineError>),
     /// A filler of this language can be said from now on.
     Filler(String, Phrase),
+    /// Somebody wants something done.
+    Ordered(Box<Ordered>),
+    /// A webhook was heard, or was not.
+    Told(Box<(Action, Reason, Option<String>)>),
+    /// The caller is with somebody else, or still with us.
+    Transferred(Result<(), SwitchboardError>),
 }
 
 /// Outcomes that may wait: a reply's audio comes in chunks of 100 ms. Full: the engines wait.
@@ -76,11 +92,22 @@ pub async fn run(transport: Box<dyn CallTransport>, setup: CallSetup) -> CallRep
 
 /// Like [`run`], with a say in whether the call may work ahead.
 pub async fn run_gated(
-    mut transport: Box<dyn CallTransport>,
+    transport: Box<dyn CallTransport>,
     setup: CallSetup,
     gate: SpeculationGate,
 ) -> CallReport {
+    run_observed(transport, setup, gate, |_| {}).await
+}
+
+/// Like [`run_gated`]; `begun` gets hold of the way to the call before it begins.
+pub(super) async fn run_observed(
+    mut transport: Box<dyn CallTransport>,
+    setup: CallSetup,
+    gate: SpeculationGate,
+    begun: impl FnOnce(&mpsc::Sender<Outcome>),
+) -> CallReport {
     let (outcomes_in, mut outcomes) = mpsc::channel(OUTCOMES_MAX);
+    begun(&outcomes_in);
     let hang_up = setup.hang_up.clone();
     let mut call = Call::new(transport.as_ref(), setup, gate, outcomes_in);
     let reason = loop {
@@ -100,6 +127,7 @@ pub async fn run_gated(
         // What was made ahead is heard at once, and not with the next event.
         let ended = call.obey(transport.as_mut());
         call.play(transport.as_mut());
+        call.act(transport.as_mut());
         if let Some(reason) = ended.or_else(|| call.obey(transport.as_mut())) {
             break reason;
         }
@@ -139,6 +167,8 @@ struct Call {
     rendering: Option<AbortHandle>,
     /// Language of the words that were answered last.
     caller_language: String,
+    acting: Acting,
+    routing: Routing,
 }
 
 /// A piece of audio whose words are awaited.
@@ -166,7 +196,8 @@ impl Call {
         gate: SpeculationGate,
         outcomes: mpsc::Sender<Outcome>,
     ) -> Self {
-        let CallSetup { call_id, config, assistant, engines, observer, hang_up: _ } = setup;
+        let CallSetup { call_id, config, assistant, engines, observer, surroundings, hang_up: _ } =
+            setup;
         let agent_rate_hz = transport.agent_rate_hz();
         let mut policy = TurnPolicy::from(&*config);
         policy.judge_pauses &= engines.turn_detector.is_some();
@@ -188,6 +219,7 @@ impl Call {
             history: History::for_call(&config),
             reporter: Reporter::new(call_id.clone(), observer)
                 .of(assistant.as_ref().map(|assistant| assistant.version())),
+            routing: Routing::new(assistant.as_ref(), surroundings.queue.clone()),
             assistant,
             conversation: call_id,
             config,
@@ -204,12 +236,14 @@ impl Call {
             fillers: Fillers::default(),
             rendering,
             caller_language,
+            acting: Acting::new(surroundings),
         }
     }
 
     fn engines_are_busy(&self) -> bool {
         !self.transcriptions.is_empty()
             || self.judging.is_busy()
+            || self.acting.is_busy()
             || self.reply.as_ref().is_some_and(|r| !r.complete)
             || self.prepared.as_ref().is_some_and(|p| !p.rests)
     }
@@ -227,6 +261,7 @@ impl Call {
             TransportEvent::CallerReady(caller) => {
                 tracing::info!(caller = %caller.identity, "Caller can hear us.");
                 self.reporter.tell(CallEvent::Started);
+                self.acting.caller = caller.identity;
                 if self.reading_ahead.is_none() {
                     self.read_ahead();
                 }
@@ -303,6 +338,9 @@ impl Call {
                 }
             }
             Outcome::Filler(language, phrase) => self.fillers.add(language, phrase),
+            Outcome::Ordered(ordered) => drop(self.order(now, *ordered)),
+            Outcome::Told(told) => self.told(now, *told),
+            Outcome::Transferred(result) => self.transferred(now, result),
         }
     }
 
@@ -319,6 +357,7 @@ impl Call {
             Ok(heard) => {
                 self.learn_from(&asked, &heard);
                 if let Some((words, why, evidence)) = heard.refused {
+                    self.routing.facts.refusals += 1;
                     self.reporter.refused(asked.from, asked.until, words, why, evidence);
                 }
                 self.transcript_at = Some(now);
@@ -416,15 +455,15 @@ impl Call {
                 TurnOutput::Reply { reply, to, speech_ended } => {
                     let caption = self.begin_answer(now, reply, &to, speech_ended);
                     caption.into_iter().for_each(|caption| transport.send_caption(caption));
-                    let content = self.answer_content(&to);
-                    self.speak(reply, to, content);
+                    self.answer(transport, now, reply, to, None);
                 }
                 TurnOutput::Prepare { reply, to } => self.prepare(reply, to),
                 TurnOutput::Commit { reply, speech_ended } => {
                     let Some(prepared) = self.prepared.take_if(|p| p.id == reply) else { continue };
                     let caption = self.begin_answer(now, reply, &prepared.to, speech_ended);
                     caption.into_iter().for_each(|caption| transport.send_caption(caption));
-                    self.commit(now, prepared);
+                    let to = prepared.to.clone();
+                    self.answer(transport, now, reply, to, Some(prepared));
                 }
                 TurnOutput::Discard { reply } => {
                     if let Some(prepared) = self.prepared.take_if(|p| p.id == reply) {
@@ -433,8 +472,14 @@ impl Call {
                 }
                 TurnOutput::Say { reply, line } => {
                     self.reporter.begin(reply, "", None, None, now);
-                    let words = self.words_of(line);
+                    let words = self.words_of(line, reply);
                     self.speak(reply, String::new(), Content::Line(words));
+                    match line {
+                        Line::SilencePrompt(_) => self.route_silence(now),
+                        Line::Apology => self.routing.facts.failures += 1,
+                        Line::Welcome | Line::Goodbye => {}
+                        Line::Ordered(_) | Line::Parting(_) => {}
+                    }
                 }
                 TurnOutput::Pause { reply } => {
                     transport.clear_audio();
@@ -581,56 +626,10 @@ impl Call {
             self.outcomes.clone(),
         )
     }
-
-    fn words_of(&self, line: Line) -> String {
-        let agent = &self.config.agent;
-        match line {
-            Line::Welcome => agent.welcome.clone(),
-            Line::SilencePrompt(n) => agent.silence_prompts.get(n).cloned().unwrap_or_default(),
-            Line::Apology => agent.apology.clone(),
-            Line::Goodbye => agent.goodbye.clone(),
-        }
-    }
-
-    fn caller_caption(&self, text: &str) -> Caption {
-        Caption {
-            speaker: Speaker::Caller,
-            segment: self.caller_segment,
-            text: text.to_owned(),
-            whole: true,
-            last: true,
-        }
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        for asked in self.transcriptions.values() {
-            asked.task.abort();
-        }
-        let reply = self.reply.as_ref().map(|reply| &reply.task);
-        // A prepared reply ends its task by itself.
-        for task in reply.into_iter().chain(&self.reading_ahead).chain(&self.rendering) {
-            task.abort();
-        }
-    }
 }
 
 /// The transcript guard, where it is wanted.
 fn guard_of(config: &Config) -> Option<Guard> {
     let more = config.stt.guard_phrases.values().flat_map(|list| list.split([',', '،']));
     config.stt.guard_enabled.then(|| Guard::new(&config.agent.languages, more))
-}
-
-fn end_reason(reason: &CloseReason) -> EndReason {
-    match reason {
-        CloseReason::CallerLeft => EndReason::CallerLeft,
-        CloseReason::NoCaller => EndReason::NoCaller,
-        CloseReason::RoomClosed => EndReason::RoomClosed,
-        CloseReason::Lost(detail) => {
-            tracing::warn!(%detail, "Call lost.");
-            EndReason::Lost
-        }
-        CloseReason::InputEnded => EndReason::InputEnded,
-    }
 }

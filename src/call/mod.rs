@@ -3,6 +3,7 @@
 //! [`run`] owns the transport and the machine. Transcriptions and replies run as tasks of their
 //! own and report over one bounded channel, so that a slow engine never stops the audio.
 
+pub mod action;
 mod driver;
 mod fillers;
 mod hearing;
@@ -18,6 +19,7 @@ mod speech_gate;
 #[cfg(test)]
 mod tests;
 
+pub use action::Surroundings;
 pub use driver::{CallSetup, run, run_gated};
 pub use fillers::prepare as prepare_fillers;
 pub use report::{CallEvent, CallReport, RefusedTranscript, TurnReport, TurnTiming};

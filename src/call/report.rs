@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use super::action::ActionReport;
 use super::speculation::SpeculationReport;
 use crate::assistants::AssistantVersion;
+use crate::rules::Moment;
 use crate::speech::guard::{Evidence, Refusal};
 use crate::telemetry::Words;
 use crate::telemetry::metrics::{self, Stage};
@@ -80,6 +82,8 @@ pub enum CallEvent {
         /// BCP 47 primary tag
         language: String,
     },
+    /// Something was done beside talking, or could not be.
+    Action(ActionReport),
     /// The call is over.
     Ended {
         /// why
@@ -94,6 +98,8 @@ pub struct CallReport {
     pub call_id: String,
     /// Who answered, and which version of its files.
     pub assistant: Option<AssistantVersion>,
+    /// Who took over from them, in order.
+    pub handed_over_to: Vec<AssistantVersion>,
     /// Why it ended.
     pub reason: EndReason,
     /// How long it lasted, in milliseconds.
@@ -104,6 +110,10 @@ pub struct CallReport {
     pub speculation: SpeculationReport,
     /// Words of the speech model that were not believed, in order.
     pub refused: Vec<RefusedTranscript>,
+    /// What was done beside talking, in order.
+    pub actions: Vec<ActionReport>,
+    /// What rules could know at each turn and silence, and which fired.
+    pub moments: Vec<Moment>,
 }
 
 /// Words of the speech model that the caller did not say.
@@ -124,6 +134,12 @@ pub struct RefusedTranscript {
 /// Refusals kept in a report; all of them are counted.
 const REFUSED_MAX: usize = 200;
 
+/// Actions kept in a report; all of them are told.
+const ACTIONS_MAX: usize = 500;
+
+/// Bytes of words and variables in a report's moments; later moments are left out.
+const MOMENTS_BYTES_MAX: usize = 1 << 20;
+
 /// Turns kept in a report: an hour of quick talk.
 const TURNS_MAX: usize = 2_000;
 
@@ -139,6 +155,11 @@ pub(crate) struct Reporter {
     filler: String,
     speculation: SpeculationReport,
     refused: Vec<RefusedTranscript>,
+    handed_over_to: Vec<AssistantVersion>,
+    actions: Vec<ActionReport>,
+    moments: Vec<Moment>,
+    /// Of the variables and words that the moments hold.
+    moments_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -171,6 +192,10 @@ impl Reporter {
             filler: String::new(),
             speculation,
             refused: Vec::new(),
+            handed_over_to: Vec::new(),
+            actions: Vec::new(),
+            moments: Vec::new(),
+            moments_bytes: 0,
         }
     }
 
@@ -225,6 +250,55 @@ impl Reporter {
         self.tell(CallEvent::Refused(refused.clone()));
         if self.refused.len() < REFUSED_MAX {
             self.refused.push(refused);
+        }
+    }
+
+    /// Something was done, or could not be.
+    pub(crate) fn action(&mut self, action: ActionReport) {
+        tracing::info!(
+            call_id = %self.call_id,
+            action = action.action,
+            detail = %action.detail,
+            reason = %action.reason,
+            failed = action.failed.as_deref(),
+            "Action."
+        );
+        metrics::action(action.action, action.failed.is_none());
+        self.tell(CallEvent::Action(action.clone()));
+        if self.actions.len() < ACTIONS_MAX {
+            self.actions.push(action);
+        }
+    }
+
+    /// What rules know at this moment.
+    pub(crate) fn moment(&mut self, moment: Moment) {
+        let facts = &moment.facts;
+        let variables = facts
+            .variables
+            .iter()
+            .map(|(name, value)| name.len() + value.as_str().map_or(8, str::len));
+        self.moments_bytes += 256 + facts.words.len() + variables.sum::<usize>();
+        if self.moments_bytes <= MOMENTS_BYTES_MAX {
+            self.moments.push(moment);
+        }
+    }
+
+    /// How long the caller waited for the last answer that they heard; 0 before the first.
+    pub(crate) fn last_latency_ms(&self) -> i64 {
+        let last = self.turns.iter().rev().find_map(|turn| turn.timing.e2e_latency);
+        last.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(0)
+    }
+
+    /// Somebody else answers from now on.
+    pub(crate) fn handed_over(&mut self, to: AssistantVersion) {
+        tracing::info!(
+            call_id = %self.call_id,
+            assistant = %to.name,
+            assistant_version = %to.version,
+            "Another assistant answers."
+        );
+        if self.handed_over_to.len() < ACTIONS_MAX {
+            self.handed_over_to.push(to);
         }
     }
 
@@ -350,6 +424,9 @@ impl Reporter {
             turns: std::mem::take(&mut self.turns),
             speculation: self.speculation,
             refused: std::mem::take(&mut self.refused),
+            handed_over_to: std::mem::take(&mut self.handed_over_to),
+            actions: std::mem::take(&mut self.actions),
+            moments: std::mem::take(&mut self.moments),
         }
     }
 }

@@ -18,10 +18,12 @@ use crate::engines::{EngineError, Engines, VadFactory};
 use crate::transport::wav::{WavOptions, WavTransport};
 use crate::turn::EndReason;
 
+mod acting;
 mod assistant;
 mod hearing;
 mod hostile;
 mod interruption;
+mod routing;
 mod simulation;
 mod spoken;
 mod waiting;
@@ -66,6 +68,7 @@ async fn call(config: Config, turns: Vec<Vec<i16>>, engines: Engines) -> CallRep
         config: Arc::new(config),
         engines,
         observer: None,
+        surroundings: Default::default(),
         hang_up: CancellationToken::new(),
     };
     let call = run(Box::new(transport), setup);
@@ -205,6 +208,7 @@ async fn a_call_that_is_hung_up_from_outside_ends_at_once() {
         config: Arc::new(Config::default()),
         engines: engines(stt, ScriptedLlm::echo(), ScriptedTts::default()),
         observer: None,
+        surroundings: Default::default(),
         hang_up: hang_up.clone(),
     };
     let call = tokio::spawn(run(Box::new(transport), setup));
@@ -228,6 +232,7 @@ async fn paced_call(
         config: Arc::new(config),
         engines,
         observer: Some(observer),
+        surroundings: Default::default(),
         hang_up: CancellationToken::new(),
     };
     let report = run(Box::new(WavTransport::new(turns, options)), setup).await;
@@ -326,6 +331,7 @@ async fn under_load_nothing_is_prepared() {
         config: Arc::new(quiet_config()),
         engines: slow_engines(&["hello"]),
         observer: None,
+        surroundings: Default::default(),
         hang_up: CancellationToken::new(),
     };
     let transport = WavTransport::new(vec![speech(800, 0, 0)], options);

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::progress::Waiting;
 use crate::assistants::Choice;
 use crate::audio::{self, CALLER_RATE_HZ};
-use crate::call::{self, CallEvent, CallReport, CallSetup};
+use crate::call::{self, CallEvent, CallReport, CallSetup, Surroundings};
 use crate::config::Config;
 use crate::engines::RunningEngines;
 use crate::supervisor::EngineKind;
@@ -92,6 +92,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         assistant: Some(Arc::clone(&assistant)),
         engines: call_engines,
         observer: Some(events_in),
+        surroundings: Surroundings::default(),
         hang_up,
     };
     let report = call::run(transport, setup).await;
@@ -154,6 +155,13 @@ async fn print_events(mut events: mpsc::Receiver<CallEvent>, json: bool) {
                 println!("        (not believed, {}: {})", refused.reason.as_str(), refused.text);
             }
             CallEvent::Language { language } => println!("        (the caller speaks {language})"),
+            CallEvent::Action(action) => {
+                let failed = action.failed.map(|why| format!(": {why}")).unwrap_or_default();
+                println!(
+                    "        ({} {}, by {}{failed})",
+                    action.action, action.detail, action.reason
+                );
+            }
             CallEvent::Unanswered { why } => println!("        ({why})"),
             CallEvent::Ended { reason } => println!("        (call over: {reason})"),
             CallEvent::Turn(turn) => {

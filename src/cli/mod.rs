@@ -15,6 +15,7 @@ mod meter;
 pub mod models;
 mod progress;
 pub mod report;
+pub mod rules;
 pub mod say;
 pub mod serve;
 mod signals;
@@ -53,6 +54,8 @@ pub enum Command {
     Chat(chat::Args),
     /// List, check, show and test the assistants
     Assistants(assistants::Args),
+    /// Show what rules may know, check them, and try them over a stored call
+    Rules(rules::Args),
     /// Fetch, import, check and remove models
     Models(models::Args),
     /// Measure this machine with these models
@@ -94,6 +97,7 @@ pub async fn run_command(command: Command, config: Config) -> anyhow::Result<()>
         Command::Transcribe(args) => transcribe::run(args, config).await,
         Command::Chat(args) => chat::run(args, config).await,
         Command::Assistants(args) => assistants::run(args, config).await,
+        Command::Rules(args) => rules::run(args, &config),
         Command::Models(args) => models::run(args, config).await,
         Command::Bench(args) => bench::run(args, config).await,
         Command::Doctor(args) => doctor::run(args, config).await,

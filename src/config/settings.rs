@@ -1,12 +1,16 @@
 //! Every setting: its key, default, unit and sentence. The field docs are the documentation that
 //! `sawt config schema` prints.
 
+mod records;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use records::{RecordsConfig, WebhooksConfig};
 
 use crate::speech::Lexicon;
 
@@ -38,6 +42,10 @@ pub struct Config {
     pub engines: EnginesConfig,
     /// Remote engines; nothing leaves unless this says so.
     pub fallback: FallbackConfig,
+    /// What is kept of calls that are over.
+    pub records: RecordsConfig,
+    /// Programs that are told of calls.
+    pub webhooks: WebhooksConfig,
     /// Logs.
     pub log: LogConfig,
 }

@@ -46,7 +46,20 @@ impl Checker<'_> {
 /// Every value that cannot work.
 pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     let Config {
-        livekit, http, agent, assistants, turn, vad, stt, llm, tts, fallback, log, ..
+        livekit,
+        http,
+        agent,
+        assistants,
+        turn,
+        vad,
+        stt,
+        llm,
+        tts,
+        fallback,
+        records,
+        webhooks,
+        log,
+        ..
     } = &loaded.config;
     let mut c = Checker { loaded, errors: ConfigError::default() };
 
@@ -106,6 +119,15 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     c.within("agent.caller_wait_s", agent.caller_wait_s, 1, 3600);
     c.within("agent.turns_max", agent.turns_max, 0, 10_000);
     c.within("assistants.reload_s", assistants.reload_s, 0, 3600);
+
+    c.within("records.keep_days", records.keep_days, 1, 3_650);
+    c.within("records.keep_max", records.keep_max, 1, 100_000);
+    for host in &webhooks.allow {
+        let wrong = host.is_empty() || host.contains('/') || host.contains(char::is_whitespace);
+        let message =
+            format!("{host:?} is no host; write it like crm.example.org or 127.0.0.1:8080");
+        c.that(!wrong, "webhooks.allow", message);
+    }
 
     c.within("turn.endpointing_ms", turn.endpointing_ms, 50, 10_000);
     c.within("turn.endpointing_ms_min", turn.endpointing_ms_min, 50, 10_000);

@@ -3,7 +3,7 @@
 //!
 //! Refused whatever the policy says: plain http to anything but this machine, redirects to hosts
 //! that are not allowed, proxies from the environment (they would see what the policy never
-//! approved). Lacks any caller but `sawt models pull` for now.
+//! approved). Lacks any caller but `sawt models pull` for now, and webhooks of rules and tools.
 
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// a model may take an hour.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 const REDIRECTS_MAX: usize = 5;
+/// A program that is told something has taken it in by then, or is not there.
+const TELL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A host that may be spoken to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,17 @@ impl HostPort {
     /// The host at the port of https.
     pub fn https(host: &str) -> Self {
         Self { host: host.to_ascii_lowercase(), port: 443 }
+    }
+
+    /// As configuration names it: `crm.example.org`, at the port of https, or `127.0.0.1:8080`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.rsplit_once(':') {
+            Some((host, port)) if !host.is_empty() => {
+                Some(Self { host: host.to_ascii_lowercase(), port: port.parse().ok()? })
+            }
+            Some(_) => None,
+            None => Some(Self::https(text)),
+        }
     }
 
     fn covers(&self, host: &str, port: u16) -> bool {
@@ -149,6 +162,22 @@ impl HttpClient {
                 reason: reason_of(&error),
             })?;
         Ok(Self { policy, client })
+    }
+
+    /// Tells another program something as JSON; its answer is not read.
+    ///
+    /// # Errors
+    /// [`EgressError`]; any status but 2xx is an error.
+    pub async fn tell(&self, url: &str, json: String) -> Result<(), EgressError> {
+        self.policy.check(url)?;
+        let request = self.client.post(url).timeout(TELL_TIMEOUT);
+        let request = request.header(header::CONTENT_TYPE, "application/json").body(json);
+        let response = request.send().await.map_err(|error| network(url, &error))?;
+        let status = response.status().as_u16();
+        if (200..300).contains(&status) {
+            return Ok(());
+        }
+        Err(EgressError::Status { url: redacted(url), status })
     }
 
     /// Asks for a document, or for its part from byte `from` on.

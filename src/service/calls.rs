@@ -9,29 +9,50 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::assistants::{Assistant, Assistants, Choice, ChoiceError};
-use crate::call::{self, CallReport, CallSetup, SpeculationGate};
+use super::switchboard::LiveKitSwitchboard;
+use crate::assistants::{Assistant, Assistants, Choice, ChoiceError, Library};
+use crate::call::{self, CallReport, CallSetup, SpeculationGate, Surroundings};
 use crate::config::Config;
 use crate::engines::Engines;
+use crate::livekit_api::LiveKitApi;
+use crate::policy::egress::HttpClient;
+use crate::records::Records;
 use crate::telemetry::metrics;
 use crate::transport::livekit::{JoinOptions, LiveKitTransport};
 use crate::turn::EndReason;
 use crate::worker::AcceptedJob;
 
+/// What all calls share.
+#[derive(Clone)]
+pub(super) struct Outside {
+    pub(super) engines: Engines,
+    /// LiveKit's SDK.
+    pub(super) library: PathBuf,
+    pub(super) gate: SpeculationGate,
+    pub(super) api: LiveKitApi,
+    pub(super) records: Option<Records>,
+    pub(super) webhooks: Option<HttpClient>,
+}
+
+/// Who answers a call, in the versions that it keeps.
+struct Chosen {
+    assistant: Arc<Assistant>,
+    config: Arc<Config>,
+    others: Arc<Library>,
+}
+
 /// Serves jobs until the worker drops the channel and the last call is over.
 pub(super) async fn serve(
     mut jobs: mpsc::Receiver<AcceptedJob>,
     assistants: Assistants,
-    engines: Engines,
-    library: PathBuf,
-    gate: SpeculationGate,
+    outside: Outside,
 ) {
     let calls = TaskTracker::new();
     while let Some(mut job) = jobs.recv().await {
-        let (engines, library, gate) = (engines.clone(), library.clone(), gate.clone());
+        let outside = outside.clone();
         // From here on the call keeps its version, whatever becomes of the files.
         let chosen = choose(&assistants, &job);
-        let version = chosen.as_ref().ok().map(|(assistant, _)| assistant.version());
+        let version = chosen.as_ref().ok().map(|chosen| chosen.assistant.version());
         let span = tracing::info_span!(
             "call",
             call_id = %job.job_id,
@@ -42,8 +63,7 @@ pub(super) async fn serve(
         let call = async move {
             let done = std::mem::replace(&mut job.done, tokio::sync::oneshot::channel().0);
             let answering = async move {
-                let (assistant, config) = chosen.map_err(|error| error.to_string())?;
-                answer(job, assistant, config, engines, library, gate).await
+                answer(job, chosen.map_err(|error| error.to_string())?, outside).await
             };
             // A bug in one call ends that call only.
             let result = std::panic::AssertUnwindSafe(answering)
@@ -63,10 +83,7 @@ pub(super) async fn serve(
 }
 
 /// Who answers: as the dispatch says, else as the room says, else the site's default.
-fn choose(
-    assistants: &Assistants,
-    job: &AcceptedJob,
-) -> Result<(Arc<Assistant>, Arc<Config>), ChoiceError> {
+fn choose(assistants: &Assistants, job: &AcceptedJob) -> Result<Chosen, ChoiceError> {
     let mut choice = Choice::from_metadata(&job.metadata)?;
     if choice.assistant.is_none() || choice.language.is_none() {
         // A room's metadata is somebody else's, too: it is read for what the dispatch leaves open.
@@ -75,17 +92,13 @@ fn choose(
     let library = assistants.current();
     let assistant = library.choose(&choice)?;
     let language = choice.language.as_deref().unwrap_or_default();
-    Ok((Arc::clone(assistant), Arc::clone(assistant.config(language))))
+    let (assistant, config) = (Arc::clone(assistant), Arc::clone(assistant.config(language)));
+    Ok(Chosen { assistant, config, others: library })
 }
 
-async fn answer(
-    job: AcceptedJob,
-    assistant: Arc<Assistant>,
-    config: Arc<Config>,
-    engines: Engines,
-    library: PathBuf,
-    gate: SpeculationGate,
-) -> Result<(), String> {
+async fn answer(job: AcceptedJob, chosen: Chosen, outside: Outside) -> Result<(), String> {
+    let Chosen { assistant, config, others } = chosen;
+    let Outside { engines, library, gate, api, records, webhooks } = outside;
     let options = JoinOptions {
         library,
         caller_identity: None,
@@ -104,11 +117,41 @@ async fn answer(
         assistant: Some(assistant),
         engines,
         observer: None,
+        surroundings: Surroundings {
+            library: Some(others),
+            switchboard: Some(Arc::new(LiveKitSwitchboard { api, room: job.room })),
+            queue: queue_of(&job.metadata),
+            webhooks,
+            mood: None,
+        },
         hang_up: job.cancel,
     };
     let report: CallReport = call::run_gated(Box::new(transport), setup, gate).await;
     counted.end(report.reason.as_str());
-    if report.reason == EndReason::Lost { Err("the connection was lost".into()) } else { Ok(()) }
+    let lost = report.reason == EndReason::Lost;
+    if let Some(records) = records {
+        keep(records, report).await;
+    }
+    if lost { Err("the connection was lost".into()) } else { Ok(()) }
+}
+
+/// Writes the record. A disk that fails ends no call: it is over.
+async fn keep(records: Records, report: CallReport) {
+    #[allow(clippy::disallowed_methods)] // files have the system's times
+    let kept = tokio::task::spawn_blocking(move || {
+        records.keep(&report, std::time::SystemTime::now()).map(|_| ())
+    });
+    match kept.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "The call's record was not kept."),
+        Err(error) => tracing::error!(%error, "The call's record was not kept."),
+    }
+}
+
+/// The queue that a dispatch names: `{"queue": "cards"}`.
+fn queue_of(metadata: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(metadata).unwrap_or_default();
+    value["queue"].as_str().unwrap_or_default().chars().take(100).collect()
 }
 
 /// Counts a call as running until it is over, however that comes about.

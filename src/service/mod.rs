@@ -5,6 +5,9 @@
 
 mod calls;
 mod readiness;
+mod switchboard;
+
+pub use switchboard::LiveKitSwitchboard;
 
 use std::sync::Arc;
 
@@ -19,6 +22,8 @@ use crate::engines::{EngineError, RunningEngines, StartError};
 use crate::http::{self, HttpOptions, HttpState};
 use crate::livekit_api::{LiveKitApi, LiveKitApiError};
 use crate::models::{ModelError, Store};
+use crate::policy::egress::{EgressPolicy, HostPort, HttpClient};
+use crate::records::Records;
 use crate::supervisor::EngineKind;
 use crate::telemetry::metrics::PrometheusHandle;
 use crate::worker::{self, DrainOutcome, Link, WorkerError, WorkerOptions, WorkerStatus};
@@ -135,7 +140,15 @@ impl Service {
             let default = fillers_of.default();
             prepare_fillers(default.config(""), &fillers_by).await;
         });
-        let calls = calls::serve(jobs, assistants, call_engines, library, gate);
+        let outside = calls::Outside {
+            engines: call_engines,
+            library,
+            gate,
+            api: api.clone(),
+            records: Records::from_config(&config.records),
+            webhooks: webhooks(&config),
+        };
+        let calls = calls::serve(jobs, assistants, outside);
         let calls = tokio::spawn(calls);
         if let Some(ready) = ready {
             tokio::spawn(announce(worker_status, ready));
@@ -216,6 +229,16 @@ async fn announce(
     if status.wait_for(registered).await.is_ok() {
         let _ = ready.send(());
     }
+}
+
+/// The client for webhooks. Without hosts it refuses every one, and says so.
+fn webhooks(config: &Config) -> Option<HttpClient> {
+    let hosts: Vec<_> =
+        config.webhooks.allow.iter().filter_map(|host| HostPort::parse(host)).collect();
+    let policy = if hosts.is_empty() { EgressPolicy::Sealed } else { EgressPolicy::Allow(hosts) };
+    HttpClient::new(policy)
+        .inspect_err(|error| tracing::error!(%error, "Webhooks can not be sent."))
+        .ok()
 }
 
 #[cfg(test)]

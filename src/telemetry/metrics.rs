@@ -38,6 +38,10 @@ pub const FILLERS: &str = "sawt_fillers_total";
 pub const TRANSCRIPTS_REFUSED: &str = "sawt_transcripts_refused_total";
 /// Counter: callers who changed their language in mid-call, by the `language` they changed to.
 pub const LANGUAGE_SWITCHES: &str = "sawt_language_switches_total";
+/// Counter: what rules and tools had done beside talking, by `action` and `result` (done, failed).
+pub const ACTIONS: &str = "sawt_actions_total";
+/// Counter: rules that fired.
+pub const RULES_FIRED: &str = "sawt_rules_fired_total";
 /// Counter: starts of an engine process after its first, by `engine`.
 pub const ENGINE_RESTARTS: &str = "sawt_engine_restarts_total";
 /// Gauge: 1 while an engine answers its probe, by `engine`.
@@ -129,6 +133,8 @@ fn describe() {
     describe_counter!(FILLERS, "Fillers that were heard because an answer was late");
     describe_counter!(TRANSCRIPTS_REFUSED, "Transcripts that were not believed, by reason");
     describe_counter!(LANGUAGE_SWITCHES, "Changes of a caller's language, by the new one");
+    describe_counter!(ACTIONS, "Actions of rules and tools, by kind and result");
+    describe_counter!(RULES_FIRED, "Rules that fired");
     describe_counter!(ENGINE_RESTARTS, "Starts of an engine process after its first");
     describe_gauge!(ENGINE_READY, "1 while an engine answers its probe");
     describe_counter!(ASSISTANTS_RELOADS, "Readings of changed assistants, by outcome");
@@ -187,6 +193,17 @@ pub fn transcript_refused(reason: &'static str) {
 /// A caller speaks another of the assistant's languages than before.
 pub fn language_switched(language: String) {
     counter!(LANGUAGE_SWITCHES, "language" => language).increment(1);
+}
+
+/// A rule or a tool had something done; `action` is one of a few fixed words.
+pub fn action(action: &'static str, done: bool) {
+    let result = if done { "done" } else { "failed" };
+    counter!(ACTIONS, "action" => action, "result" => result).increment(1);
+}
+
+/// A rule fired.
+pub fn rule_fired() {
+    counter!(RULES_FIRED).increment(1);
 }
 
 /// An engine process was started again.

@@ -49,6 +49,14 @@ pub trait CallTransport: Send {
     /// Tells the caller's side what the agent is doing, where the transport can.
     fn set_agent_state(&mut self, state: AgentState);
 
+    /// Shows a value beside the agent's name for those who watch the call, where the transport can.
+    fn show(&mut self, _key: &'static str, _value: &str) {}
+
+    /// Presses keys of the telephone, where the transport has any; false where it has none.
+    fn send_dtmf(&mut self, _digits: &str) -> bool {
+        false
+    }
+
     /// Leaves. The reason is for the other side and the log.
     async fn close(&mut self, reason: &str);
 }

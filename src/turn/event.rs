@@ -22,6 +22,11 @@ impl std::fmt::Display for ReplyId {
     }
 }
 
+/// Names a line that somebody else wants said; whoever ordered it knows its words. Unique within a
+/// call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderedLine(pub u32);
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TurnInput {
@@ -78,6 +83,16 @@ pub enum TurnInput {
         reply: ReplyId,
         /// how
         outcome: ReplyOutcome,
+    },
+    /// Say this line when nothing else is being said and the caller waits for nothing: answered by
+    /// [`TurnOutput::Say`]. Another one takes its place.
+    SayLine(OrderedLine),
+    /// End the call when what is being said is over: with this line, or else with the goodbye.
+    Close {
+        /// why
+        reason: EndReason,
+        /// what is said in place of the goodbye
+        line: Option<OrderedLine>,
     },
     /// The caller left, or the call is being ended from outside.
     HangUp(EndReason),
@@ -224,12 +239,16 @@ pub enum Line {
     Apology,
     /// Before ending the call. Can not be interrupted.
     Goodbye,
+    /// As [`TurnInput::SayLine`] ordered.
+    Ordered(OrderedLine),
+    /// As [`TurnInput::Close`] ordered, before ending the call. Can not be interrupted.
+    Parting(OrderedLine),
 }
 
 impl Line {
     /// What an interruption may drop is a property of the line, not a flag somewhere else.
     pub const fn interruptible(self) -> bool {
-        !matches!(self, Self::Goodbye)
+        !matches!(self, Self::Goodbye | Self::Parting(_))
     }
 }
 
@@ -273,6 +292,10 @@ pub enum EndReason {
     NoCaller,
     /// The caller said nothing for too long.
     Silence,
+    /// The agent had reason to end it: a rule or a tool said so.
+    AgentEnded,
+    /// Somebody else took the caller over.
+    Transferred,
     /// The call reached its longest length.
     TooLong,
     /// The room was closed.
@@ -292,6 +315,8 @@ impl EndReason {
             Self::CallerLeft => "caller_left",
             Self::NoCaller => "no_caller",
             Self::Silence => "silence",
+            Self::AgentEnded => "agent_ended",
+            Self::Transferred => "transferred",
             Self::TooLong => "too_long",
             Self::RoomClosed => "room_closed",
             Self::Lost => "lost",

@@ -1,10 +1,11 @@
 //! The turn machine: its state, and the few timers between the two sides. What the caller does is
 //! in [`caller`], what the agent does in [`agent`], both at once in [`interruption`], and what covers a silence between them
-//! in [`waiting`].
+//! in [`waiting`]. What others order is in [`ordered`].
 
 mod agent;
 mod caller;
 mod interruption;
+mod ordered;
 mod pause;
 mod waiting;
 
@@ -50,6 +51,8 @@ pub struct TurnMachine {
     murmur: Option<Murmur>,
     /// What is heard while the caller waits.
     cover: waiting::Cover,
+    /// What others want said or ended when the agent is free.
+    orders: ordered::Orders,
     /// Words that were said to a reply which was stopped before it was heard.
     carried: Vec<String>,
     /// Where the turn that was answered last had paused.
@@ -175,6 +178,7 @@ impl TurnMachine {
             probe: None,
             murmur: None,
             cover: waiting::Cover::default(),
+            orders: ordered::Orders::default(),
             carried: Vec::new(),
             answered_pause: None,
             quiet_since: CallTime::ZERO,
@@ -206,6 +210,8 @@ impl TurnMachine {
             TurnInput::CallerText(text) => self.caller_text(now, text),
             TurnInput::ReplyAudible { reply } => self.reply_audible(now, reply),
             TurnInput::ReplyEnded { reply, outcome } => self.reply_ended(now, reply, outcome),
+            TurnInput::SayLine(line) => self.order_line(line),
+            TurnInput::Close { reason, line } => self.order_close(reason, line),
             TurnInput::HangUp(reason) => self.end(reason),
         }
         self.handle_timeout(now);
@@ -227,6 +233,14 @@ impl TurnMachine {
         debug_assert!(false, "timers that are due again at once");
     }
 
+    /// Somebody else answers from now on, with other patience. What was learnt of the caller's
+    /// pauses is learnt anew.
+    pub fn follow(&mut self, policy: TurnPolicy) {
+        self.endpointing = Endpointing::new(policy.endpointing.clone());
+        self.policy = policy;
+        self.discard_prepared(); // whoever made it does not answer any more
+    }
+
     /// Under load the work that may be thrown away is shed first. What is prepared stays.
     pub fn allow_speculation(&mut self, allowed: bool) {
         self.speculation_allowed = allowed;
@@ -244,6 +258,7 @@ impl TurnMachine {
             Phase::Waiting | Phase::Ended => None,
             Phase::Active | Phase::Ending(_) => [
                 self.too_long_at(),
+                self.close_at(),
                 self.hush_at(),
                 self.probe_at(),
                 self.overrule_at(),
@@ -257,6 +272,7 @@ impl TurnMachine {
                 self.agent_late_at(),
                 self.filler_at(),
                 self.thinking_sound_at(),
+                self.line_at(),
                 self.silence_at(),
             ]
             .into_iter()
@@ -329,6 +345,8 @@ impl TurnMachine {
         let due = |at: Option<CallTime>| at.is_some_and(|at| at <= now);
         if due(self.too_long_at()) {
             self.say_goodbye(now, EndReason::TooLong);
+        } else if due(self.close_at()) {
+            self.close_as_ordered(now);
         } else if due(self.overrule_at()) {
             self.interrupt(StopReason::Interrupted);
         } else if due(self.hush_at()) {
@@ -355,6 +373,8 @@ impl TurnMachine {
             self.say_filler();
         } else if due(self.thinking_sound_at()) {
             self.start_thinking_sound();
+        } else if due(self.line_at()) {
+            self.say_ordered(now);
         } else if due(self.silence_at()) {
             self.break_silence(now);
         }

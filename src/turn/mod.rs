@@ -19,8 +19,8 @@ mod words;
 
 pub use endpointing::{Endpointing, EndpointingPolicy, Evidence, SOUNDS_INCOMPLETE};
 pub use event::{
-    EndReason, Line, ReplyId, ReplyOutcome, StopReason, TranscriptOutcome, TurnInput, TurnOutput,
-    UnansweredReason, UtteranceId,
+    EndReason, Line, OrderedLine, ReplyId, ReplyOutcome, StopReason, TranscriptOutcome, TurnInput,
+    TurnOutput, UnansweredReason, UtteranceId,
 };
 pub use machine::TurnMachine;
 pub use policy::TurnPolicy;

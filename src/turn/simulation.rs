@@ -115,6 +115,7 @@ fn invariants_hold_over_random_calls() {
         let pauses = all.resumed > 100 && all.paused > all.resumed;
         let words = all.explained > 100 && all.prompts > 10 && all.refused > 0;
         let covers = all.fillers > 100 && all.sounds > 100;
-        assert!(replies && pauses && words && covers, "little happened: {all:?}");
+        let ordered = all.ordered > 10 && all.closed > 10;
+        assert!(replies && pauses && words && covers && ordered, "little happened: {all:?}");
     }
 }

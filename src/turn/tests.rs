@@ -3,6 +3,7 @@
 mod endpointing;
 mod hostile;
 mod interruption;
+mod ordered;
 mod speculation;
 mod waiting;
 
@@ -11,8 +12,8 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 
 use super::{
-    CallTime, EndReason, EndpointingPolicy, ReplyId, ReplyOutcome, TranscriptOutcome, TurnInput,
-    TurnMachine, TurnOutput, TurnPolicy, UnansweredReason, UtteranceId,
+    CallTime, EndReason, EndpointingPolicy, OrderedLine, ReplyId, ReplyOutcome, TranscriptOutcome,
+    TurnInput, TurnMachine, TurnOutput, TurnPolicy, UnansweredReason, UtteranceId,
 };
 
 fn policy() -> TurnPolicy {
@@ -94,6 +95,11 @@ fn parse(now: CallTime, what: &str) -> TurnInput {
             at: CallTime::from_millis(at.trim_end_matches("ms").parse().unwrap()),
             complete: percent.trim_end_matches('%').parse::<f32>().unwrap() / 100.0,
         },
+        ["order", line] => TurnInput::SayLine(OrderedLine(id(line))),
+        ["close"] => TurnInput::Close { reason: EndReason::AgentEnded, line: None },
+        ["close", "with", line] => {
+            TurnInput::Close { reason: EndReason::AgentEnded, line: Some(OrderedLine(id(line))) }
+        }
         ["hang", "up"] => TurnInput::HangUp(EndReason::CallerLeft),
         other => panic!("unknown event {other:?}"),
     }

@@ -51,6 +51,7 @@ async fn an_arabic_question_is_answered_in_arabic_speech_and_captions() {
         config: Arc::new(config),
         engines,
         observer: None,
+        surroundings: Default::default(),
         hang_up: CancellationToken::new(),
     };
     let agent = tokio::spawn(sawt::call::run(Box::new(transport), setup));

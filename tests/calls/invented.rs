@@ -89,6 +89,7 @@ impl House {
             config: Arc::new(config),
             engines,
             observer: Some(observer),
+            surroundings: Default::default(),
             hang_up: CancellationToken::new(),
         };
         let options = WavOptions { agent_rate_hz: 24_000, ..WavOptions::default() };

@@ -56,6 +56,7 @@ async fn talk(
         config: Arc::new(config),
         engines,
         observer: None,
+        surroundings: Default::default(),
         hang_up: CancellationToken::new(),
     };
     let agent = tokio::spawn(sawt::call::run(Box::new(transport), setup));

@@ -4,7 +4,7 @@ use crate::none;
 use crate::source::files;
 
 /// Modules that decide and compute, and never do: a call replays exactly because of them.
-const PURE: &[&str] = &["src/turn/", "src/routing/", "src/speech/", "src/dialog/", "src/audio/"];
+const PURE: &[&str] = &["src/turn/", "src/rules/", "src/speech/", "src/dialog/", "src/audio/"];
 
 /// What a pure module may not name.
 const WORLD: &[&str] = &[
@@ -40,6 +40,7 @@ const MAY_NOT_NAME: &str = "
     http:       cli
     worker:     cli http
     call:       cli http worker
+    rules:      cli http worker call assistants turn dialog engines transport supervisor policy models config
     assistants: cli http worker call turn dialog engines transport supervisor policy
     turn:       cli http worker call audio dialog speech engines transport::livekit policy models telemetry
     dialog:     cli http worker call transport policy models
@@ -114,6 +115,7 @@ const FOREIGN: &[Foreign] = &[
         ],
         instead: "a trait of crate::engines",
     },
+    Foreign { names: &["cel::"], homes: &["src/rules/"], instead: "crate::rules::Condition" },
     Foreign { names: &["whisper_rs"], homes: &["engines/stt/"], instead: "crate::engines::stt" },
     Foreign { names: &["ct2rs"], homes: &["engines/stt-ct2/"], instead: "crate::engines::stt" },
     Foreign { names: &["llama_cpp_2"], homes: &["engines/llm/"], instead: "crate::engines::llm" },

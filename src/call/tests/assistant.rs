@@ -50,6 +50,7 @@ async fn call(site: &Config, said: &[&'static str], llm: Arc<dyn LanguageModel>)
         assistant: Some(assistant),
         engines,
         observer: None,
+        surroundings: Default::default(),
         hang_up: CancellationToken::new(),
     };
     let call = run(Box::new(WavTransport::new(turns, options)), setup);

@@ -88,6 +88,7 @@ async fn a_caller_who_changes_to_english_and_back_is_followed_by_words_and_voice
         config: Arc::new(bilingual()),
         engines,
         observer: Some(observer),
+        surroundings: Default::default(),
         hang_up: CancellationToken::new(),
     };
     let options = WavOptions { agent_rate_hz: 24_000, ..WavOptions::default() };

@@ -27,6 +27,7 @@ async fn speak_over(heard: &[&'static str], over_ms: u32) -> (CallReport, Vec<i1
         config: Arc::new(quiet_config()),
         engines: story_teller(heard, Duration::from_millis(100)),
         observer: None,
+        surroundings: Default::default(),
         hang_up: CancellationToken::new(),
     };
     let transport = WavTransport::new(vec![speech(800, 2_000, over_ms)], options);

@@ -57,6 +57,7 @@ async fn answered(
         config: Arc::new(config),
         engines,
         observer: None,
+        surroundings: Default::default(),
         hang_up: CancellationToken::new(),
     };
     let report = run(Box::new(WavTransport::new(turns, options)), setup).await;

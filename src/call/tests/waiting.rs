@@ -102,6 +102,7 @@ async fn late_call(config: Config, turns: Vec<Vec<i16>>, engines: Engines) -> He
         config: Arc::new(config),
         engines,
         observer: None,
+        surroundings: Default::default(),
         hang_up: CancellationToken::new(),
     };
     let report = run(Box::new(Reader { inner, shown: Arc::clone(&shown) }), setup).await;

@@ -85,7 +85,10 @@ fn voices(config: &Config) -> Voices {
 }
 
 /// The assistant that `target` names, or that is in the file `target`.
-fn find(config: &Config, target: &str) -> anyhow::Result<Assistant> {
+///
+/// # Errors
+/// There is none, or something is wrong with it.
+pub(crate) fn find(config: &Config, target: &str) -> anyhow::Result<Assistant> {
     if is_file(target) {
         return Ok(Library::load_one(Path::new(target), config, &voices(config))?);
     }

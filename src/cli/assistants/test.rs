@@ -16,7 +16,7 @@ use super::outcome::{ConversationOutcome, FileOutcome, Outcome, TurnOutcome};
 use crate::assistants::script::{Conversation, Script, Unmet};
 use crate::assistants::{Assistant, Findings, Library};
 use crate::audio::CALLER_RATE_HZ;
-use crate::call::{self, CallSetup};
+use crate::call::{self, CallSetup, Surroundings};
 use crate::cli::progress::Waiting;
 use crate::cli::say::speech_of;
 use crate::config::Config;
@@ -259,6 +259,7 @@ async fn in_a_call(
         assistant: Some(Arc::clone(assistant)),
         engines: engines.clone(),
         observer: None,
+        surroundings: Surroundings::default(),
         hang_up: CancellationToken::new(),
     };
     let call = call::run(Box::new(WavTransport::new(spoken, options)), setup);

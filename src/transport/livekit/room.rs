@@ -16,8 +16,8 @@ use super::messages::audio::{NewAudioStreamRequest, OwnedAudioStream};
 use super::messages::envelope::{EventMessage, RequestMessage, ResponseMessage, RoomMessage};
 use super::messages::room as wire;
 use super::messages::room::{
-    AttributesEntry, AudioStreamType, ConnectRequest, DisconnectRequest, ReadyForRoomEventRequest,
-    SetLocalAttributesRequest, SetSubscribedRequest,
+    AttributesEntry, AudioStreamType, ConnectRequest, DisconnectRequest, PublishSipDtmfRequest,
+    ReadyForRoomEventRequest, SetLocalAttributesRequest, SetSubscribedRequest,
 };
 pub use super::messages::room::{DisconnectReason, ParticipantKind, TrackKind, TrackSource};
 use super::sdk::{Event, Handle, Sdk, SdkError};
@@ -342,6 +342,33 @@ impl Room {
             .await?;
         match &event.message {
             EventMessage::SetLocalAttributes(callback) => match &callback.error {
+                None => Ok(()),
+                Some(reason) => Err(SdkError::Failed { what, reason: reason.clone() }),
+            },
+            _ => Err(SdkError::Refused(what)),
+        }
+    }
+
+    /// Presses one key of the telephone, 0-9, *, #, A-D; other characters are none.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub async fn press_key(&self, key: char) -> Result<(), SdkError> {
+        let what = "press a telephone key";
+        let Some(code) = "0123456789*#ABCD".find(key) else { return Ok(()) };
+        let request = PublishSipDtmfRequest {
+            local_participant_handle: self.inner.local.id(),
+            code: u32::try_from(code).unwrap_or_default(),
+            digit: key.into(),
+            destination_identities: Vec::new(),
+            request_async_id: None,
+        };
+        let pressed = self.inner.sdk.call(what, REQUEST_MAX, |async_id| {
+            let request_async_id = Some(async_id);
+            RequestMessage::PublishSipDtmf(PublishSipDtmfRequest { request_async_id, ..request })
+        });
+        match &pressed.await?.message {
+            EventMessage::PublishSipDtmf(callback) => match &callback.error {
                 None => Ok(()),
                 Some(reason) => Err(SdkError::Failed { what, reason: reason.clone() }),
             },

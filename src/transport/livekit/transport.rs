@@ -55,6 +55,12 @@ const CHATS_MAX: usize = 8;
 /// Chat messages being read at once; more are refused.
 const CHATS_READING_MAX: usize = 4;
 
+/// Telephone keys pressed in one go.
+const DTMF_MAX: usize = 32;
+
+/// Between two telephone keys: menus miss those that come faster.
+const DTMF_GAP: Duration = Duration::from_millis(250);
+
 /// How to join.
 #[derive(Debug, Clone)]
 pub struct JoinOptions {
@@ -377,6 +383,31 @@ impl CallTransport for LiveKitTransport {
 
     fn set_agent_state(&mut self, state: AgentState) {
         self.captions.set_state(state);
+    }
+
+    fn show(&mut self, key: &'static str, value: &str) {
+        let (room, value) = (self.room.clone(), value.to_owned());
+        // Ends by the request's own limit.
+        tokio::spawn(async move {
+            if let Err(error) = room.set_attributes(&[(key, &value)]).await {
+                warn!(%error, key, "A value was not shown.");
+            }
+        });
+    }
+
+    fn send_dtmf(&mut self, digits: &str) -> bool {
+        let (room, digits) = (self.room.clone(), digits.to_owned());
+        // Bounded by the digits, each by the request's own limit.
+        tokio::spawn(async move {
+            for key in digits.chars().take(DTMF_MAX) {
+                if let Err(error) = room.press_key(key).await {
+                    warn!(%error, "A telephone key was not pressed.");
+                    return;
+                }
+                tokio::time::sleep(DTMF_GAP).await;
+            }
+        });
+        true
     }
 
     async fn close(&mut self, reason: &str) {

@@ -176,7 +176,7 @@ impl TurnMachine {
         self.outputs.push_back(TurnOutput::End(reason));
     }
 
-    fn close_open_work(&mut self, why: StopReason) {
+    pub(super) fn close_open_work(&mut self, why: StopReason) {
         self.discard_prepared();
         self.drop_probe();
         self.forget_murmur();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::world::World;
 use crate::simulation::Chance;
-use crate::turn::{CallTime, EndReason, TurnInput};
+use crate::turn::{CallTime, EndReason, OrderedLine, TurnInput};
 
 pub(super) fn plan(world: &mut World, chance: &mut Chance) {
     let mut now = CallTime::ZERO + chance.ms(0, 2_000);
@@ -54,12 +54,32 @@ pub(super) fn plan(world: &mut World, chance: &mut Chance) {
             }
         }
     }
+    if chance.percent(30) {
+        orders(world, chance, now);
+    }
     let end = match chance.below(3) {
         0 => EndReason::CallerLeft,
         1 => EndReason::Lost,
         _ => return, // stays until the agent ends it
     };
     world.at(now + chance.ms(0, 4_000), TurnInput::HangUp(end));
+}
+
+/// A rule or a tool wants something said, or the call ended.
+fn orders(world: &mut World, chance: &mut Chance, until: CallTime) {
+    let whole = until.since(CallTime::ZERO).as_millis().max(1);
+    let when = |chance: &mut Chance| {
+        CallTime::ZERO + chance.ms(0, u64::try_from(whole).expect("a short call"))
+    };
+    for number in 1..=u32::try_from(chance.between(1, 4)).expect("few") {
+        let at = when(chance);
+        world.at(at, TurnInput::SayLine(OrderedLine(number)));
+    }
+    if chance.percent(50) {
+        let line = chance.percent(50).then_some(OrderedLine(99));
+        let at = when(chance);
+        world.at(at, TurnInput::Close { reason: EndReason::AgentEnded, line });
+    }
 }
 
 /// A written message: its number makes it known in what is answered. Some are as long as they may be.

@@ -77,7 +77,8 @@ impl World {
             TurnOutput::Pause { reply } => {
                 let running = self.running(reply);
                 assert!(running.paused.is_none(), "paused once");
-                assert_ne!(running.line, Some(Line::Goodbye), "a goodbye is not paused");
+                let may = running.line.is_none_or(Line::interruptible);
+                assert!(may, "a goodbye is not paused");
                 running.paused = Some(Vec::new());
                 self.tally.paused += 1;
             }
@@ -158,7 +159,7 @@ impl World {
         let reply = self.reply.take_if(|reply| reply.id == id).expect("stopped what was running");
         self.tally.stopped += 1;
         self.free_since = self.now;
-        let may = reply.line != Some(Line::Goodbye) || why != StopReason::Interrupted;
+        let may = reply.line.is_none_or(Line::interruptible) || why != StopReason::Interrupted;
         assert!(may, "a goodbye is not interrupted");
         if why == StopReason::TimedOut {
             self.quiet_since = self.now;
@@ -226,6 +227,17 @@ impl World {
             }
             Line::Apology => assert!(policy.apology, "no apology to say"),
             Line::Goodbye => self.goodbye = true,
+            Line::Ordered(line) => {
+                let (ordered, _) = self.ordered.take().expect("somebody ordered it");
+                assert_eq!(ordered, line, "the newest");
+                assert!(!self.voice.speaking, "an ordered line over the caller");
+                self.tally.ordered += 1;
+            }
+            Line::Parting(_) => {
+                assert!(self.closing.is_some(), "nobody ordered the end");
+                self.goodbye = true;
+                self.tally.closed += 1;
+            }
         }
     }
 
@@ -282,6 +294,7 @@ impl World {
     /// The agent is idle.
     fn check_silence(&self) {
         assert_eq!(self.state, AgentState::Listening, "nothing is said or thought of");
+        assert!(self.closing.is_none() || self.active_since.is_none(), "the end waits for nothing");
         if self.voice.speaking {
             return;
         }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::cover::Cover;
 use crate::transport::AgentState;
-use crate::turn::{CallTime, EndReason, Line, ReplyId, TurnInput, TurnPolicy, UtteranceId};
+use crate::turn::{
+    CallTime, EndReason, Line, OrderedLine, ReplyId, TurnInput, TurnPolicy, UtteranceId,
+};
 
 #[derive(Debug)]
 pub(super) struct World {
@@ -26,6 +28,10 @@ pub(super) struct World {
     pub(super) state: AgentState,
     pub(super) active_since: Option<CallTime>,
     pub(super) goodbye: bool,
+    /// A line that is to be said, since when.
+    pub(super) ordered: Option<(OrderedLine, CallTime)>,
+    /// The call is to end, since when.
+    pub(super) closing: Option<CallTime>,
     /// When the last thing happened that a turn's end may wait for.
     pub(super) free_since: CallTime,
     /// When either side was last heard.
@@ -102,6 +108,8 @@ pub(super) struct Tally {
     pub(super) refused: u64,
     pub(super) fillers: u64,
     pub(super) sounds: u64,
+    pub(super) ordered: u64,
+    pub(super) closed: u64,
 }
 
 impl std::ops::AddAssign for Tally {
@@ -117,6 +125,8 @@ impl std::ops::AddAssign for Tally {
         self.refused += other.refused;
         self.fillers += other.fillers;
         self.sounds += other.sounds;
+        self.ordered += other.ordered;
+        self.closed += other.closed;
     }
 }
 
@@ -139,6 +149,8 @@ impl World {
             state: AgentState::Initializing,
             active_since: None,
             goodbye: false,
+            ordered: None,
+            closing: None,
             free_since: CallTime::ZERO,
             quiet_since: CallTime::ZERO,
             likely_since: None,
@@ -221,6 +233,10 @@ impl World {
             }
             TurnInput::ReplyAudible { reply } | TurnInput::ReplyEnded { reply, .. } => {
                 return self.note_reply(*reply, input);
+            }
+            TurnInput::SayLine(line) => self.ordered = Some((*line, now)),
+            TurnInput::Close { .. } => {
+                self.closing.get_or_insert(now);
             }
             TurnInput::HangUp(_) => {}
         }

@@ -39,6 +39,7 @@ pub fn each_handle(event: &mut EventMessage, visit: &mut dyn FnMut(&mut FfiOwned
         EventMessage::Disconnect(_)
         | EventMessage::CaptureAudioFrame(_)
         | EventMessage::SetLocalAttributes(_)
+        | EventMessage::PublishSipDtmf(_)
         | EventMessage::Logs(_)
         | EventMessage::Panic(_)
         | EventMessage::TextReader(_)

@@ -148,6 +148,19 @@ messages! {
         async_id: u64 = (uint64, required) 1,
         error: Option<String> = (string, optional) 2,
     }
+    /// Presses a key of the telephone for others in the room.
+    PublishSipDtmfRequest = "PublishSipDtmfRequest" {
+        local_participant_handle: u64 = (uint64, required) 1,
+        code: u32 = (uint32, required) 2,
+        digit: String = (string, required) 3,
+        destination_identities: Vec<String> = (string, repeated) 4,
+        request_async_id: Option<u64> = (uint64, optional) 5,
+    }
+    /// Pressed, or not.
+    PublishSipDtmfCallback = "PublishSipDtmfCallback" {
+        async_id: u64 = (uint64, required) 1,
+        error: Option<String> = (string, optional) 2,
+    }
     /// Somebody came.
     ParticipantConnected = "ParticipantConnected" {
         info: OwnedParticipant = (message, required) 1,

@@ -1,0 +1,34 @@
+//! Settings of what is kept of calls, and of the programs that rules and tools may tell of them.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `[records]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecordsConfig {
+    /// Folder of calls that are over, one JSON file each, readable by this user only. They hold what
+    /// was said. Not set: no call is kept.
+    pub dir: Option<PathBuf>,
+    /// Days after which a record is deleted.
+    pub keep_days: u32,
+    /// Most records; the oldest go first.
+    pub keep_max: u32,
+}
+
+impl Default for RecordsConfig {
+    fn default() -> Self {
+        Self { dir: None, keep_days: 30, keep_max: 10_000 }
+    }
+}
+
+/// `[webhooks]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhooksConfig {
+    /// Hosts that webhooks of rules and tools may reach, such as ["crm.example.org",
+    /// "127.0.0.1:8080"]. Empty: every webhook is refused.
+    pub allow: Vec<String>,
+}

@@ -1,0 +1,277 @@
+//! Calls that are over, on disk: one JSON file each, for their owner only, in bounded number.
+//!
+//! Written once, at a call's end, under another name first: a reader never finds half a record.
+//! Lacks any index: a folder of files is one.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+
+use crate::call::CallReport;
+use crate::config::RecordsConfig;
+use crate::rules::Moment;
+
+/// Largest record that is read.
+const RECORD_BYTES_MAX: u64 = 16 << 20;
+
+/// Most files of the folder that are looked at for deletion at a time.
+const LOOKED_MAX: usize = 100_000;
+
+/// Longest name of a file, without its end.
+const NAME_MAX: usize = 100;
+
+/// Where records are kept, and how many.
+#[derive(Debug, Clone)]
+pub struct Records {
+    dir: PathBuf,
+    keep: Duration,
+    keep_max: usize,
+}
+
+/// Why a record can not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Records are off.
+    #[error("no calls are kept; set records.dir to a folder, or give the record's file")]
+    Off,
+    /// The system says no.
+    #[error("{path}: {error}; check the folder's permissions and its disk (records.dir)")]
+    Io {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// Nothing of that name.
+    #[error("there is no record of call {id:?} in {dir}; its id stands in the log as call_id")]
+    Missing {
+        /// As it was asked for.
+        id: String,
+        /// Where.
+        dir: PathBuf,
+    },
+    /// Not one of ours.
+    #[error("{path} is no record of a call: {problem}; give a file that `sawt serve` wrote")]
+    Strange {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// What is read again of a record.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct StoredCall {
+    /// The call's name in logs.
+    pub call_id: String,
+    /// Who answered first.
+    #[serde(default)]
+    pub assistant: Option<StoredAssistant>,
+    /// What rules could know at each turn and silence.
+    #[serde(default)]
+    pub moments: Vec<Moment>,
+}
+
+/// Who answered, and in which version.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct StoredAssistant {
+    /// The file's name without its end.
+    pub name: String,
+    /// Of its files.
+    pub version: String,
+}
+
+impl Records {
+    /// As configured; nothing where no calls are kept.
+    pub fn from_config(config: &RecordsConfig) -> Option<Self> {
+        Some(Self {
+            dir: config.dir.clone()?,
+            keep: Duration::from_secs(u64::from(config.keep_days) * 24 * 3600),
+            keep_max: config.keep_max as usize,
+        })
+    }
+
+    /// Writes the record of a call, and deletes those that are too old or too many at `now`.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn keep(&self, report: &CallReport, now: SystemTime) -> Result<PathBuf, RecordError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |error| RecordError::Io { path, error }
+        };
+        let dir = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir);
+        dir.map_err(io(&self.dir))?;
+        let path = self.dir.join(format!("{}.json", file_name(&report.call_id)));
+        let unfinished = self.dir.join(format!(".{}.json.new", file_name(&report.call_id)));
+        let _ = fs::remove_file(&unfinished); // of a program that was killed
+        let mut json = serde_json::to_vec_pretty(report)
+            .map_err(|e| io(&path)(std::io::Error::other(e.to_string())))?;
+        json.push(b'\n');
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&unfinished)
+            .map_err(io(&unfinished))?;
+        file.write_all(&json).and_then(|()| file.sync_all()).map_err(io(&unfinished))?;
+        fs::rename(&unfinished, &path).map_err(io(&path))?;
+        self.prune(now);
+        Ok(path)
+    }
+
+    /// Deletes records that are too old, and the oldest where there are too many. What can not be
+    /// deleted stays.
+    fn prune(&self, now: SystemTime) {
+        let Ok(entries) = fs::read_dir(&self.dir) else { return };
+        let ours = entries.flatten().take(LOOKED_MAX).filter_map(|entry| {
+            let path = entry.path();
+            let name = entry.file_name();
+            let record = name.to_str()?.ends_with(".json") && !name.to_str()?.starts_with('.');
+            let written = entry.metadata().ok()?.modified().ok()?;
+            record.then_some((written, path))
+        });
+        let mut all: Vec<_> = ours.collect();
+        all.sort();
+        let too_many = all.len().saturating_sub(self.keep_max);
+        for (n, (written, path)) in all.iter().enumerate() {
+            let old = now.duration_since(*written).is_ok_and(|age| age > self.keep);
+            if n < too_many || old {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+
+    /// The file of the call `id`.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn find(&self, id: &str) -> Result<PathBuf, RecordError> {
+        let path = self.dir.join(format!("{}.json", file_name(id)));
+        let missing = || RecordError::Missing { id: id.to_owned(), dir: self.dir.clone() };
+        path.is_file().then_some(path).ok_or_else(missing)
+    }
+}
+
+impl StoredCall {
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// It can not be read, or is none.
+    pub fn read(path: &Path) -> Result<Self, RecordError> {
+        let io = |error| RecordError::Io { path: path.to_owned(), error };
+        let strange = |problem: String| RecordError::Strange { path: path.to_owned(), problem };
+        if !fs::metadata(path).map_err(io)?.is_file() {
+            return Err(strange("it is no plain file".into()));
+        }
+        let mut text = Vec::new();
+        let file = fs::File::open(path).map_err(io)?;
+        file.take(RECORD_BYTES_MAX + 1).read_to_end(&mut text).map_err(io)?;
+        if text.len() as u64 > RECORD_BYTES_MAX {
+            return Err(strange(format!("it has more than {RECORD_BYTES_MAX} bytes")));
+        }
+        serde_json::from_slice(&text).map_err(|error| strange(error.to_string()))
+    }
+}
+
+/// A call's id comes from outside: as a file's name it leads nowhere else.
+fn file_name(id: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' };
+    let name: String = id.chars().take(NAME_MAX).map(plain).collect();
+    if name.is_empty() { "call".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::turn::EndReason;
+
+    fn report(id: &str) -> CallReport {
+        CallReport {
+            call_id: id.into(),
+            assistant: None,
+            handed_over_to: Vec::new(),
+            reason: EndReason::CallerLeft,
+            length_ms: 1,
+            turns: Vec::new(),
+            speculation: Default::default(),
+            refused: Vec::new(),
+            actions: Vec::new(),
+            moments: vec![Moment { at_ms: 5, fired: vec!["angry".into()], ..Moment::default() }],
+        }
+    }
+
+    fn records(dir: &Path, keep_max: u32) -> Records {
+        let config = RecordsConfig { dir: Some(dir.join("calls")), keep_days: 1, keep_max };
+        Records::from_config(&config).unwrap()
+    }
+
+    #[allow(clippy::disallowed_methods)] // files have the system's times
+    fn now() -> SystemTime {
+        SystemTime::now()
+    }
+
+    #[test]
+    fn a_call_is_kept_for_its_owner_only_and_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = records(dir.path(), 10);
+        let path = records.keep(&report("AJ_1"), now()).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        let stored = StoredCall::read(&records.find("AJ_1").unwrap()).unwrap();
+        assert_eq!((stored.call_id.as_str(), stored.moments.len()), ("AJ_1", 1));
+        assert_eq!(stored.moments[0].fired, ["angry"]);
+        let error = records.find("AJ_2").unwrap_err().to_string();
+        assert!(error.contains("call_id"), "{error}");
+    }
+
+    #[test]
+    fn no_id_leads_out_of_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = records(dir.path(), 10);
+        for id in ["../../etc/passwd", "/tmp/x", "", "a\0b", &"x".repeat(5_000)] {
+            let path = records.keep(&report(id), now()).unwrap();
+            assert_eq!(path.parent(), Some(dir.path().join("calls").as_path()));
+        }
+    }
+
+    #[test]
+    fn old_records_and_too_many_are_deleted() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = records(dir.path(), 3);
+        for n in 0..5 {
+            records.keep(&report(&format!("c{n}")), now()).unwrap();
+            std::thread::sleep(Duration::from_millis(15));
+        }
+        let names = || {
+            let all = fs::read_dir(dir.path().join("calls")).unwrap().flatten();
+            let mut all: Vec<_> = all.map(|e| e.file_name().into_string().unwrap()).collect();
+            all.sort();
+            all
+        };
+        assert_eq!(names(), ["c2.json", "c3.json", "c4.json"]);
+        let later = now() + Duration::from_secs(2 * 24 * 3600);
+        records.prune(later);
+        assert_eq!(names(), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in [("a", "{"), ("b", "[]"), ("c", "{\"moments\": 3, \"call_id\": \"x\"}")]
+        {
+            let path = dir.path().join(name);
+            fs::write(&path, text).unwrap();
+            let error = StoredCall::read(&path).unwrap_err().to_string();
+            assert!(error.contains("is no record"), "{error}");
+        }
+        assert!(StoredCall::read(dir.path()).is_err());
+    }
+}
