@@ -13,9 +13,10 @@ use super::speculation::Preparation;
 use crate::config::Config;
 use crate::dialog::ClauseSplitter;
 use crate::engines::llm::{ChatMessage, Generated, Generation};
-use crate::engines::tts::{Synthesis, Synthesized};
+use crate::engines::tts::{Synthesis, Synthesized, Vocalised};
 use crate::engines::{EngineError, Engines};
 use crate::speech::{Manner, Run, Spoken};
+use crate::telemetry::metrics;
 use crate::turn::ReplyId;
 
 /// What a reply's task reports, in this order for each clause.
@@ -217,6 +218,7 @@ impl ReplyTask {
             language: run.language.clone(),
             speed: tts.speed,
             sample_rate_hz: self.agent_rate_hz,
+            as_given: run.as_given.clone(),
         };
         let voice = &self.engines.tts;
         let mut audio =
@@ -237,6 +239,9 @@ impl ReplyTask {
                     self.report(ReplyEvent::Audio(pcm)).await;
                 }
                 Some(Synthesized::Done(stats)) => {
+                    if let Some(vocalised) = &stats.vocalised {
+                        count_vowels(vocalised);
+                    }
                     marks.run_is_over(&run.text, &stats.words, samples);
                     return Ok(());
                 }
@@ -252,6 +257,11 @@ impl ReplyTask {
         // Fails only when the call is over, and then this task is being aborted.
         let _ = self.outcomes.send(Outcome::Reply(self.reply, event)).await;
     }
+}
+
+fn count_vowels(vocalised: &Vocalised) {
+    let took = Duration::from_micros(vocalised.took_us.into());
+    metrics::vocalised(took, vocalised.words_refused, vocalised.sentences_failed);
 }
 
 /// When the spoken words of a clause start, over all of its runs.

@@ -28,6 +28,9 @@ pub struct Run {
     pub text: String,
     /// One of the manner's languages.
     pub language: String,
+    /// Words that are spoken as they stand here: the lexicon's, and names. No vowels are added to them.
+    #[serde(skip)]
+    pub as_given: Vec<String>,
 }
 
 /// A text and how it is spoken.
@@ -140,21 +143,22 @@ impl Spoken {
     }
 }
 
-/// Spoken words, each with the script that says it.
-fn words_of(pieces: &[Piece]) -> Vec<(&str, Script)> {
+/// Spoken words, each with the script that says it, and whether it is given as it stands.
+fn words_of(pieces: &[Piece]) -> Vec<(&str, Script, bool)> {
     pieces
         .iter()
         .flat_map(|piece| {
             let script = piece.script;
+            let given = matches!(piece.by, By::Lexicon | By::Rule("name"));
             piece.spoken.split_whitespace().map(move |word| {
                 // A lexicon entry may mix scripts; a word without letters goes with its rule.
-                (word, script.unwrap_or_else(|| script_of(word)))
+                (word, script.unwrap_or_else(|| script_of(word)), given)
             })
         })
         .collect()
 }
 
-fn runs_of(words: &[(&str, Script)], manner: &Manner<'_>) -> Vec<Run> {
+fn runs_of(words: &[(&str, Script, bool)], manner: &Manner<'_>) -> Vec<Run> {
     let language = |script: Script| {
         let by_script =
             manner.languages.iter().find(|l| (*l == "ar") == (script == Script::Arabic));
@@ -164,14 +168,24 @@ fn runs_of(words: &[(&str, Script)], manner: &Manner<'_>) -> Vec<Run> {
         chosen.or(manner.languages.first()).map_or("en", String::as_str).to_owned()
     };
     let mut runs: Vec<Run> = Vec::new();
-    for (word, script) in words {
+    for (word, script, given) in words {
         let language = language(*script);
         match runs.last_mut() {
             Some(run) if run.language == language => {
                 run.text.push(' ');
                 run.text.push_str(word);
             }
-            _ => runs.push(Run { text: (*word).to_owned(), language }),
+            _ => {
+                runs.push(Run { text: (*word).to_owned(), language, as_given: Vec::new() });
+            }
+        }
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        if *given
+            && !word.is_empty()
+            && let Some(run) = runs.last_mut()
+            && !run.as_given.iter().any(|known| known == word)
+        {
+            run.as_given.push(word.to_owned());
         }
     }
     if runs.len() == 1 && !runs[0].text.chars().any(char::is_alphanumeric) {
