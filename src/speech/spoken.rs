@@ -21,6 +21,9 @@ pub struct Manner<'a> {
     pub lexicon: &'a Lexicon,
 }
 
+/// Longest run. Voices take 2,000 characters at once, and a digit can be twelve of them when it is spoken.
+pub(crate) const RUN_CHARS_MAX: usize = 1_200;
+
 /// A part of a text for one voice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Run {
@@ -168,15 +171,22 @@ fn runs_of(words: &[(&str, Script, bool)], manner: &Manner<'_>) -> Vec<Run> {
         chosen.or(manner.languages.first()).map_or("en", String::as_str).to_owned()
     };
     let mut runs: Vec<Run> = Vec::new();
-    for (word, script, given) in words {
+    let mut chars = 0;
+    let parts = words.iter().flat_map(|(word, script, given)| {
+        chunks(word, RUN_CHARS_MAX).map(move |part| (part, script, given))
+    });
+    for (word, script, given) in parts {
         let language = language(*script);
+        let length = word.chars().count();
+        chars += length + 1;
         match runs.last_mut() {
-            Some(run) if run.language == language => {
+            Some(run) if run.language == language && chars <= RUN_CHARS_MAX => {
                 run.text.push(' ');
                 run.text.push_str(word);
             }
             _ => {
-                runs.push(Run { text: (*word).to_owned(), language, as_given: Vec::new() });
+                chars = length;
+                runs.push(Run { text: word.to_owned(), language, as_given: Vec::new() });
             }
         }
         let word = word.trim_matches(|c: char| !c.is_alphanumeric());
@@ -192,6 +202,20 @@ fn runs_of(words: &[(&str, Script, bool)], manner: &Manner<'_>) -> Vec<Run> {
         return Vec::new();
     }
     runs
+}
+
+/// `word` in parts of at most `chars_max` characters; nearly always itself.
+fn chunks(word: &str, chars_max: usize) -> impl Iterator<Item = &str> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = rest.char_indices().nth(chars_max).map_or(rest.len(), |(at, _)| at);
+        let (part, behind) = rest.split_at(end);
+        rest = behind;
+        Some(part)
+    })
 }
 
 impl Manner<'_> {

@@ -94,9 +94,14 @@ impl Voices {
         }
         let espeak = Espeak::load(wanted.espeak_library.as_deref(), wanted.espeak_data.as_deref())?;
         let mut list = Vec::new();
-        let runtime = match &wanted.onnxruntime {
-            Some(library) => Some(environment(library)?),
-            None => None,
+        let runtime = match wanted.onnxruntime.as_deref().map(environment).transpose() {
+            Ok(runtime) => runtime,
+            // Vowels alone are not worth a refusal.
+            Err(error) if wanted.piper.is_empty() => {
+                tracing::warn!(%error, "Arabic is spoken without vowels.");
+                None
+            }
+            Err(error) => return Err(error),
         };
         let diacritizer = load_diacritizer(wanted, runtime.as_ref());
         let add_vowels = |list: &[Voice], renderer| {
