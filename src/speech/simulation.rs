@@ -11,9 +11,6 @@ use super::tokens::{digit_of, tokens};
 use super::verbalise::{By, Setting, verbalise};
 use crate::simulation::{Chance, Suite, text};
 
-/// Texts that found something, each with what it was.
-const FOUND: &[u64] = &[];
-
 const SUITE: Suite =
     Suite { test: "speech::simulation", calls_var: "SAWT_SIM_TEXTS", calls: 3_000 };
 
@@ -45,11 +42,13 @@ fn speak(seed: u64, traced: bool) {
 }
 
 fn letters(text: &str) -> impl Iterator<Item = char> {
-    text.chars().filter(|c| c.is_alphanumeric())
+    // Tatweel stretches a word and says nothing.
+    text.chars().filter(|c| c.is_alphanumeric() && *c != '\u{640}')
 }
 
 fn the_filter_invents_nothing(text: &str, written: &str) {
-    assert!(written.len() <= text.len() + 1, "{written:?} is longer than {text:?}");
+    // The bar between two cells of a table becomes a comma and a space.
+    assert!(written.len() <= 2 * text.len(), "{written:?} is much longer than {text:?}");
     if !text.contains('&') {
         let mut rest = letters(text);
         let lost = letters(written).find(|letter| !rest.any(|other| other == *letter));
@@ -57,9 +56,8 @@ fn the_filter_invents_nothing(text: &str, written: &str) {
     }
     // Without markup nothing but space, marks and what can not be seen goes.
     if !text.contains(['[', '<', '`', '~', '&', '|', '#', '\n', '\r', '_', '-', '*', '>', '\\']) {
-        let sounds = |text: &str| -> String {
-            text.chars().filter(|c| c.is_alphanumeric() && c.is_alphabetic()).collect()
-        };
+        let sounds =
+            |text: &str| -> String { letters(text).filter(|c| c.is_alphabetic()).collect() };
         let same = sounds(written) == sounds(text);
         assert!(same || written.is_empty() || has_pictures(text), "{text:?} became {written:?}");
     }
@@ -142,7 +140,6 @@ fn forms_are_stable(text: &str) {
 
 #[test]
 fn any_text_is_spoken_whole_and_within_bounds() {
-    FOUND.iter().for_each(|seed| speak(*seed, false));
     SUITE.run(speak);
 }
 

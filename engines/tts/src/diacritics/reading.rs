@@ -11,6 +11,7 @@ use super::letters::{Letter, Word, words};
 use super::marks::{Marks, Vowel, is_hamza};
 
 const MADDA: char = '\u{653}';
+const HAMZA_BELOW: char = '\u{655}';
 
 /// Characters behind a word at which a voice pauses.
 const PAUSES: [char; 10] = ['.', '،', ',', '؟', '?', '!', '؛', ';', ':', '…'];
@@ -97,7 +98,7 @@ impl<'a> Draft<'a> {
             reading.words += u32::from(word.letters.iter().any(|letter| letter.is_arabic));
             forms.push(match &self.sources[n] {
                 Source::Writing => None,
-                Source::List(form) => Some(self.with_form(word, form)),
+                Source::List(form) => Some(self.with_form(word, form, last)),
                 Source::Model => {
                     let form = self.word(word, &self.places[n], signs, last);
                     match form {
@@ -173,6 +174,10 @@ impl<'a> Draft<'a> {
                     marks.vowel = None;
                 }
             }
+            // A hamza below is an "i" and nothing else; the model leaves some out.
+            if letter.hamza == Some(HAMZA_BELOW) && marks.vowel.is_none() {
+                marks.vowel = Some(Vowel::Kasra);
+            }
             if is_last && letter.base == 'ي' && marks.shadda {
                 // "سُعُودِيٌّ": people say "saudi". The model hears it in "رصيدي" as well.
                 marks.vowel = marks.vowel.filter(|vowel| !vowel.is_tanwin());
@@ -192,13 +197,17 @@ impl<'a> Draft<'a> {
     }
 
     /// A word of our list, with whatever is written around its letters.
-    fn with_form(&self, word: &Word, form: &str) -> String {
+    fn with_form(&self, word: &Word, form: &str, last: bool) -> String {
+        let pauses = last || self.pauses_after(word);
+        let last_letter = word.last_letter().map(|(at, _)| at);
         let mut signs = words(form).into_iter().flat_map(|word| word.letters);
         let mut out = String::new();
-        for letter in &word.letters {
+        for (n, letter) in word.letters.iter().enumerate() {
             out.push_str(&self.sentence[letter.written.clone()]);
             if letter.is_arabic {
                 let known = signs.next().map(|known| known.marks(form)).unwrap_or_default();
+                let ends = pauses && Some(n) == last_letter;
+                let known = if ends { at_pause(letter, known) } else { known };
                 known.write(&mut out);
             } else {
                 out.push_str(&self.sentence[letter.signs.clone()]);

@@ -47,7 +47,8 @@ pub(crate) fn spelled(sentence: &str) -> String {
                 && after.is_some_and(|(next, marks)| match marks.vowel {
                     Some(Vowel::Sukun) => true,
                     None => next.base == 'ل' && !marks.shadda,
-                    Some(_) => false,
+                    // "اتِّصَال"
+                    Some(_) => marks.shadda,
                 });
             let is_article = after.is_some_and(|(next, _)| next.base == 'ل');
             match before {
@@ -112,6 +113,7 @@ mod tests {
         check("اسْتِلَام", "ʔistilaːm");
         check("الِاسْتِعْلَام", "alistiʕlaːm");
         check("عَبْدُالْعَزِيز", "ʕabdulʕaziːz");
+        check("اتِّصَالُ", "ʔitːis̪a.ːlu");
     }
 
     #[test]
