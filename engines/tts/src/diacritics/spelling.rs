@@ -34,14 +34,16 @@ pub(crate) fn spelled(sentence: &str) -> String {
                 continue;
             }
             // "قَالُوا": "qaaluuaa". This alif is written and not read.
-            if is_vocalised && n == last && is_bare_alif && n > 1 {
-                if let Some((waw, waw_marks)) = before
-                    && waw.base == 'و'
-                    && matches!(waw_marks.vowel, None | Some(Vowel::Sukun))
-                    && marks[n - 2].vowel == Some(Vowel::Damma)
-                {
-                    continue;
-                }
+            if is_vocalised
+                && n == last
+                && is_bare_alif
+                && n > 1
+                && let Some((waw, of_waw)) = before
+                && waw.base == 'و'
+                && matches!(of_waw.vowel, None | Some(Vowel::Sukun))
+                && marks[n - 2].vowel == Some(Vowel::Damma)
+            {
+                continue;
             }
             let is_wasl = is_bare_alif
                 && after.is_some_and(|(next, marks)| match marks.vowel {
@@ -80,7 +82,7 @@ pub(crate) fn spelled(sentence: &str) -> String {
 
 /// Whether `letters` are the article before a sun letter: its lam has no sign.
 fn is_behind_article(letters: &[Letter], marks: &[Marks]) -> bool {
-    let (&[ref alif, ref lam], &[of_alif, of_lam]) = (letters, marks) else { return false };
+    let ([alif, lam], &[of_alif, of_lam]) = (letters, marks) else { return false };
     let is_plain = |letter: &Letter, marks: Marks| letter.hamza.is_none() && marks.is_empty();
     alif.base == 'ا' && lam.base == 'ل' && is_plain(alif, of_alif) && is_plain(lam, of_lam)
 }
