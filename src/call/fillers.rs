@@ -90,6 +90,7 @@ fn requests(config: &Config, sample_rate_hz: u32) -> Vec<Synthesis> {
             language: language.clone(),
             speed: config.tts.speed,
             sample_rate_hz,
+            as_given: Vec::new(),
         };
         phrases.map(request).collect::<Vec<_>>()
     };

@@ -14,9 +14,10 @@ use super::speculation::Preparation;
 use crate::config::Config;
 use crate::dialog::ClauseSplitter;
 use crate::engines::llm::{ChatMessage, Generated, Generation};
-use crate::engines::tts::{Synthesis, Synthesized};
+use crate::engines::tts::{Synthesis, Synthesized, Vocalised};
 use crate::engines::{EngineError, Engines};
 use crate::speech::{Manner, Run, Spoken};
+use crate::telemetry::metrics;
 use crate::turn::ReplyId;
 
 /// What a reply's task reports, in this order for each clause.
@@ -225,6 +226,7 @@ impl ReplyTask {
             language: run.language.clone(),
             speed: tts.speed,
             sample_rate_hz: self.agent_rate_hz,
+            as_given: run.as_given.clone(),
         };
         let voice = &self.engines.tts;
         let mut audio =
@@ -254,6 +256,9 @@ impl ReplyTask {
                     self.report(ReplyEvent::Audio(pcm)).await;
                 }
                 Some(Synthesized::Done(stats)) => {
+                    if let Some(vocalised) = &stats.vocalised {
+                        count_vowels(vocalised);
+                    }
                     let words = earlier(stats.words, head.trimmed() - trimmed_before);
                     marks.run_is_over(&run.text, &words, samples);
                     return Ok(());
@@ -276,6 +281,11 @@ impl ReplyTask {
 fn earlier(mut words: Vec<(String, u64)>, trimmed: u64) -> Vec<(String, u64)> {
     words.iter_mut().for_each(|(_, start)| *start = start.saturating_sub(trimmed));
     words
+}
+
+fn count_vowels(vocalised: &Vocalised) {
+    let took = Duration::from_micros(vocalised.took_us.into());
+    metrics::vocalised(took, vocalised.words_refused, vocalised.sentences_failed);
 }
 
 /// When the spoken words of a clause start, over all of its runs.

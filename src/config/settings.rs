@@ -344,6 +344,9 @@ impl Default for VadConfig {
 /// The words of `agent.language_policy`.
 pub(super) const LANGUAGE_POLICIES: [&str; 2] = ["follow", "stay"];
 
+/// The words of `tts.diacritizer`.
+pub(super) const DIACRITIZERS: [&str; 2] = ["auto", "off"];
+
 /// The words of `stt.backend`.
 pub(super) const STT_BACKENDS: [&str; 3] = ["auto", "ctranslate2", "whisper.cpp"];
 
@@ -434,6 +437,8 @@ pub struct TtsConfig {
     pub voice_map: BTreeMap<String, String>,
     /// Word or phrase to how it is spoken, e.g. { "STC" = "إس تي سي" }; wins over every rule of ours.
     pub lexicon: BTreeMap<String, String>,
+    /// "auto": Arabic gets its vowels before a voice speaks it, where `rawi-ensemble` is installed. "off": never.
+    pub diacritizer: String,
     /// 1: the voice's own pace; 0.5..2.
     pub speed: f32,
     /// Rate of the agent's audio in Hz.
@@ -456,6 +461,7 @@ impl Default for TtsConfig {
             ]
             .into(),
             lexicon: BTreeMap::new(),
+            diacritizer: "auto".into(),
             speed: 1.0,
             output_sample_rate_hz: 24_000,
             threads: 0,

@@ -194,6 +194,12 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     c.within("llm.timeout_ms", llm.timeout_ms, 100, 600_000);
 
     c.within_f("tts.speed", tts.speed, 0.5, 2.0);
+    let diacritizers = super::settings::DIACRITIZERS;
+    c.that(
+        diacritizers.contains(&tts.diacritizer.as_str()),
+        "tts.diacritizer",
+        format!("{:?} is none of {diacritizers:?}", tts.diacritizer),
+    );
     let rates = sawt_engine_protocol::SAMPLE_RATES_HZ;
     c.that(
         rates.contains(&tts.output_sample_rate_hz),

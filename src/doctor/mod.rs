@@ -6,6 +6,7 @@ mod machine;
 mod models;
 mod network;
 mod programs;
+mod voices;
 
 use serde::Serialize;
 
@@ -64,6 +65,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = machine::check(config);
     findings.extend(programs::check(config));
     findings.extend(models::check(config));
+    findings.extend(voices::check(config));
     findings.extend(network::check(config));
     findings.extend(livekit::check(config).await);
     findings

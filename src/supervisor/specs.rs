@@ -44,6 +44,11 @@ pub enum SpecError {
 /// Longest path of a unix socket on Linux, its terminating zero excepted.
 const SOCKET_PATH_MAX: usize = 107;
 
+/// The starter's diacritizer.
+pub const DIACRITIZER: &str = "rawi-ensemble";
+
+const ONNXRUNTIME: &str = "onnxruntime";
+
 /// Prefix of the voices that espeak-ng itself speaks.
 const ESPEAK: &str = "espeak-";
 
@@ -167,10 +172,26 @@ fn tts_args(config: &Config, store: &Store) -> Result<Vec<OsString>, SpecError> 
             }
         }
     }
-    if piper {
-        args.extend(["--onnxruntime".into(), store.resolve("onnxruntime")?.main_file().into()]);
+    let diacritizer = diacritizer(config, store);
+    if piper || diacritizer.is_some() {
+        args.extend(["--onnxruntime".into(), store.resolve(ONNXRUNTIME)?.main_file().into()]);
+    }
+    if let Some(model) = diacritizer {
+        args.extend(["--diacritizer".into(), model.main_file().into()]);
     }
     Ok(args)
+}
+
+/// The model that adds vowels to Arabic; none where it is off, missing, or nobody speaks Arabic. Calls go on
+/// without it, and `sawt doctor` tells what is missed.
+fn diacritizer(config: &Config, store: &Store) -> Option<InstalledModel> {
+    let is_wanted = config.tts.diacritizer == "auto" && speaks_arabic(config);
+    let model = is_wanted.then(|| store.resolve(DIACRITIZER).ok()).flatten()?;
+    store.resolve(ONNXRUNTIME).is_ok().then_some(model)
+}
+
+fn speaks_arabic(config: &Config) -> bool {
+    config.agent.languages.iter().chain(config.tts.voice_map.keys()).any(|tag| tag == "ar")
 }
 
 #[cfg(test)]
@@ -196,6 +217,39 @@ mod tests {
         config.tts.voice_default = "espeak-en".into();
         let specs = engine_specs(&config, &store, dir.path(), &[EngineKind::Tts]).unwrap();
         assert_eq!(specs[0].args, ["--espeak-voice", "ar", "--espeak-voice", "en"]);
+    }
+
+    /// A store with models of these names, each a folder of one file.
+    fn store_with(dir: &Path, names: &[&str]) -> Store {
+        for name in names {
+            let folder = dir.join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("model.onnx"), "x").unwrap();
+            let stamp = serde_json::json!({
+                "schema": 1, "name": name, "kind": "diacritizer", "languages": ["ar"], "licence": "",
+                "origin": "import", "files": [{ "name": "model.onnx", "bytes": 1, "sha256": "" }],
+            });
+            std::fs::write(folder.join(".sawt.json"), stamp.to_string()).unwrap();
+        }
+        Store::open(Some(dir.to_owned()))
+    }
+
+    #[test]
+    fn arabic_gets_its_vowels_where_the_model_is_installed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.tts.voice_map = [("ar".to_owned(), "espeak-ar".to_owned())].into();
+        config.tts.voice_default = "espeak-en".into();
+        let has_it = |config: &Config, names: &[&str]| {
+            let dir = tempfile::tempdir_in(&dir).unwrap();
+            let args = tts_args(config, &store_with(dir.path(), names)).unwrap();
+            args.iter().any(|arg| arg == "--diacritizer")
+        };
+        assert!(has_it(&config, &["rawi-ensemble", "onnxruntime"]));
+        assert!(!has_it(&config, &["onnxruntime"]));
+        assert!(!has_it(&config, &["rawi-ensemble"]), "nothing to run it with");
+        config.tts.diacritizer = "off".into();
+        assert!(!has_it(&config, &["rawi-ensemble", "onnxruntime"]));
     }
 
     #[test]

@@ -36,6 +36,12 @@ pub const FILLERS: &str = "sawt_fillers_total";
 /// Counter: transcripts that were not believed, by `reason` (credit, phrase, loop, script,
 /// too_many_words, no_speech).
 pub const TRANSCRIPTS_REFUSED: &str = "sawt_transcripts_refused_total";
+/// Histogram, seconds: adding vowels to a clause of Arabic.
+pub const DIACRITIZER_SECONDS: &str = "sawt_diacritizer_seconds";
+/// Counter: words that stayed plain because the diacritizer read other letters than are written.
+pub const DIACRITIZER_REFUSED: &str = "sawt_diacritizer_words_refused_total";
+/// Counter: sentences that stayed plain because the diacritizer failed.
+pub const DIACRITIZER_FAILED: &str = "sawt_diacritizer_failures_total";
 /// Counter: callers who changed their language in mid-call, by the `language` they changed to.
 pub const LANGUAGE_SWITCHES: &str = "sawt_language_switches_total";
 /// Counter: what rules and tools had done beside talking, by `action` and `result` (done, failed).
@@ -56,6 +62,9 @@ pub const HTTP_ANSWERS: &str = "sawt_http_answers_total";
 /// Upper bounds, in seconds, where conversations are decided: tenths around one second.
 const TURN_BUCKETS: [f64; 16] =
     [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0, 4.0, 10.0];
+
+/// Upper bounds, in seconds, for small models that stand before a voice.
+const SMALL_MODEL_BUCKETS: [f64; 7] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.2];
 
 /// The parts of a turn's latency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +114,8 @@ pub fn install() -> Result<PrometheusHandle, MetricsError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(TURN_SECONDS.into()), &TURN_BUCKETS)
         .map_err(wrong)?
+        .set_buckets_for_metric(Matcher::Full(DIACRITIZER_SECONDS.into()), &SMALL_MODEL_BUCKETS)
+        .map_err(wrong)?
         .install_recorder()
         .map_err(wrong)?;
     describe();
@@ -131,6 +142,9 @@ fn describe() {
     describe_counter!(SPECULATION_TOKENS, "Tokens of discarded replies");
     describe_counter!(SPECULATION_CLAUSES, "Clauses of discarded replies given to the voice");
     describe_counter!(FILLERS, "Fillers that were heard because an answer was late");
+    describe_histogram!(DIACRITIZER_SECONDS, Unit::Seconds, "Adding vowels to a clause of Arabic");
+    describe_counter!(DIACRITIZER_REFUSED, "Words whose vowels were not believed");
+    describe_counter!(DIACRITIZER_FAILED, "Sentences over which the diacritizer failed");
     describe_counter!(TRANSCRIPTS_REFUSED, "Transcripts that were not believed, by reason");
     describe_counter!(LANGUAGE_SWITCHES, "Changes of a caller's language, by the new one");
     describe_counter!(ACTIONS, "Actions of rules and tools, by kind and result");
@@ -188,6 +202,13 @@ pub fn filler() {
 /// A transcript, or a part of one, was not believed; `reason` is one of a few fixed words.
 pub fn transcript_refused(reason: &'static str) {
     counter!(TRANSCRIPTS_REFUSED, "reason" => reason).increment(1);
+}
+
+/// A clause of Arabic got its vowels.
+pub fn vocalised(took: Duration, words_refused: u32, sentences_failed: u32) {
+    histogram!(DIACRITIZER_SECONDS).record(took.as_secs_f64());
+    counter!(DIACRITIZER_REFUSED).increment(words_refused.into());
+    counter!(DIACRITIZER_FAILED).increment(sentences_failed.into());
 }
 
 /// A caller speaks another of the assistant's languages than before.
