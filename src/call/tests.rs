@@ -22,6 +22,8 @@ mod assistant;
 mod hearing;
 mod hostile;
 mod interruption;
+#[cfg(feature = "remote")]
+mod remote;
 mod simulation;
 mod spoken;
 mod waiting;

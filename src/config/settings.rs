@@ -1,12 +1,17 @@
 //! Every setting: its key, default, unit and sentence. The field docs are the documentation that
 //! `sawt config schema` prints.
 
+mod remote;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub(super) use remote::{PREFERENCES, SERVICES};
+pub use remote::{RemoteConfig, RemoteStageConfig};
 
 use crate::speech::Lexicon;
 
@@ -36,8 +41,8 @@ pub struct Config {
     pub models: ModelsConfig,
     /// Engine processes.
     pub engines: EnginesConfig,
-    /// Remote engines; nothing leaves unless this says so.
-    pub fallback: FallbackConfig,
+    /// Engines elsewhere that step in when local ones can not serve; nothing leaves unless this says so.
+    pub remote: RemoteConfig,
     /// Logs.
     pub log: LogConfig,
 }
@@ -472,32 +477,6 @@ pub struct EnginesConfig {
     pub dir: Option<PathBuf>,
     /// Folder for the engines' sockets. Default: one per run under the system's runtime folder.
     pub socket_dir: Option<PathBuf>,
-}
-
-/// `[fallback]`
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct FallbackConfig {
-    /// Let a remote service speak when the local voice can not. Off: nothing leaves.
-    pub tts_enabled: bool,
-    /// "openai" or "elevenlabs".
-    pub tts_service: String,
-    /// Key for OpenAI; only used where a remote is allowed.
-    pub openai_api_key: String,
-    /// Key for ElevenLabs; only used where a remote is allowed.
-    pub elevenlabs_api_key: String,
-    /// Voice at ElevenLabs.
-    pub elevenlabs_voice_id: String,
-}
-
-impl fmt::Debug for FallbackConfig {
-    /// Without the keys: what is logged is read by many.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FallbackConfig")
-            .field("tts_enabled", &self.tts_enabled)
-            .field("tts_service", &self.tts_service)
-            .finish_non_exhaustive()
-    }
 }
 
 /// `[log]`

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use crate::assistants::{Assistant, Assistants, Choice, ChoiceError};
 use crate::call::{self, CallReport, CallSetup, SpeculationGate};
 use crate::config::Config;
-use crate::engines::Engines;
+use crate::engines::Lender;
 use crate::telemetry::metrics;
 use crate::transport::livekit::{JoinOptions, LiveKitTransport};
 use crate::turn::EndReason;
@@ -22,13 +22,13 @@ use crate::worker::AcceptedJob;
 pub(super) async fn serve(
     mut jobs: mpsc::Receiver<AcceptedJob>,
     assistants: Assistants,
-    engines: Engines,
+    lender: Lender,
     library: PathBuf,
     gate: SpeculationGate,
 ) {
     let calls = TaskTracker::new();
     while let Some(mut job) = jobs.recv().await {
-        let (engines, library, gate) = (engines.clone(), library.clone(), gate.clone());
+        let (lender, library, gate) = (lender.clone(), library.clone(), gate.clone());
         // From here on the call keeps its version, whatever becomes of the files.
         let chosen = choose(&assistants, &job);
         let version = chosen.as_ref().ok().map(|(assistant, _)| assistant.version());
@@ -43,7 +43,7 @@ pub(super) async fn serve(
             let done = std::mem::replace(&mut job.done, tokio::sync::oneshot::channel().0);
             let answering = async move {
                 let (assistant, config) = chosen.map_err(|error| error.to_string())?;
-                answer(job, assistant, config, engines, library, gate).await
+                answer(job, assistant, config, lender, library, gate).await
             };
             // A bug in one call ends that call only.
             let result = std::panic::AssertUnwindSafe(answering)
@@ -82,7 +82,7 @@ async fn answer(
     job: AcceptedJob,
     assistant: Arc<Assistant>,
     config: Arc<Config>,
-    engines: Engines,
+    lender: Lender,
     library: PathBuf,
     gate: SpeculationGate,
 ) -> Result<(), String> {
@@ -98,6 +98,7 @@ async fn answer(
     };
     let transport = joined.map_err(|error| error.to_string())?;
     let counted = CountedCall::start();
+    let engines = lender.for_call(&job.job_id, assistant.remote());
     let setup = CallSetup {
         call_id: job.job_id,
         config,

@@ -15,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::assistants::{Assistants, Findings, Library, Voices};
 use crate::call::{SpeculationGate, prepare_fillers};
 use crate::config::Config;
-use crate::engines::{EngineError, RunningEngines, StartError};
+use crate::engines::{
+    EngineError, Lender, RemoteSetupError, RunningEngines, StartError, what_may_leave,
+};
 use crate::http::{self, HttpOptions, HttpState};
 use crate::livekit_api::{LiveKitApi, LiveKitApiError};
 use crate::models::{ModelError, Store};
@@ -35,6 +37,9 @@ pub enum ServiceError {
     /// An engine does not come up.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// An engine elsewhere can not be used as it was set up.
+    #[error(transparent)]
+    Remote(#[from] RemoteSetupError),
     /// A library is missing.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -77,6 +82,7 @@ impl Service {
         let store = Store::from_config(&config.models);
         let folder = Library::folder(&config);
         let assistants = Library::load(&folder, &config, &Voices::installed(&store))?;
+        tell_what_may_leave(&config, &assistants)?;
         let engines_config = assistants.engines_config(&config);
         let engines = RunningEngines::start(
             &engines_config,
@@ -125,6 +131,7 @@ impl Service {
             }
         }
         let call_engines = engines.for_calls(&config)?.ok_or(ServiceError::Ended("the engines"))?;
+        let lender = Lender::new(call_engines.clone(), &config.remote)?;
         let library = store.resolve("livekit-sdk")?.main_file().to_owned();
 
         let (jobs_in, jobs) = worker::job_channel(config.livekit.calls_max);
@@ -135,7 +142,7 @@ impl Service {
             let default = fillers_of.default();
             prepare_fillers(default.config(""), &fillers_by).await;
         });
-        let calls = calls::serve(jobs, assistants, call_engines, library, gate);
+        let calls = calls::serve(jobs, assistants, lender, library, gate);
         let calls = tokio::spawn(calls);
         if let Some(ready) = ready {
             tokio::spawn(announce(worker_status, ready));
@@ -150,6 +157,19 @@ impl Service {
         engines.stop().await;
         Ok(outcome?)
     }
+}
+
+/// Before anything starts: a wrong remote engine ends it here, and the log says what may leave.
+fn tell_what_may_leave(config: &Config, assistants: &Library) -> Result<(), RemoteSetupError> {
+    let grants: Vec<_> = assistants.all().map(|a| (a.name(), a.remote())).collect();
+    let leaving = what_may_leave(&config.remote, &grants)?;
+    for may_leave in &leaving {
+        tracing::warn!(%may_leave, "Open by the configuration.");
+    }
+    if leaving.is_empty() {
+        tracing::info!("Nothing of a call may leave this machine.");
+    }
+    Ok(())
 }
 
 fn worker_options(
