@@ -21,6 +21,7 @@ use crate::engines::{
 use crate::http::{self, HttpOptions, HttpState};
 use crate::livekit_api::{LiveKitApi, LiveKitApiError};
 use crate::models::{ModelError, Store};
+use crate::policy::residency::{Stage, judge};
 use crate::supervisor::EngineKind;
 use crate::telemetry::metrics::PrometheusHandle;
 use crate::worker::{self, DrainOutcome, Link, WorkerError, WorkerOptions, WorkerStatus};
@@ -104,8 +105,12 @@ impl Service {
         }
 
         let parts = readiness::watch_engines(engines.handles(), background.clone());
-        let unfit =
-            readiness::watch_fitness(parts.clone(), readiness::MENDING_MAX, background.clone());
+        let unfit = readiness::watch_fitness(
+            parts.clone(),
+            served_elsewhere(&config, &assistants),
+            readiness::MENDING_MAX,
+            background.clone(),
+        );
         let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
         let state = HttpState::new(
             HttpOptions {
@@ -170,6 +175,20 @@ fn tell_what_may_leave(config: &Config, assistants: &Library) -> Result<(), Remo
         tracing::info!("Nothing of a call may leave this machine.");
     }
     Ok(())
+}
+
+/// Whether an engine's work may be done elsewhere in any call that could come, by its name.
+fn served_elsewhere(
+    config: &Arc<Config>,
+    assistants: &Assistants,
+) -> impl Fn(&str) -> bool + Send + Sync + 'static {
+    let (config, assistants) = (Arc::clone(config), assistants.clone());
+    move |engine| {
+        let stage = Stage::ALL.into_iter().find(|stage| stage.as_str() == engine);
+        let library = assistants.current();
+        let may = |stage| library.all().all(|a| judge(&config.remote, a.remote(), stage).is_ok());
+        stage.is_some_and(may)
+    }
 }
 
 fn worker_options(

@@ -23,12 +23,14 @@ pub(crate) struct FallbackLlm {
 const GO_ON: &str = "(Your last message was cut off by a fault. Write only the words that come right \
                      after it, in the same language, as if nothing had happened. Repeat nothing.)";
 
+type Tokens = BoxStream<'static, Result<Generated, EngineError>>;
+
 struct Writing {
     local: Arc<dyn LanguageModel>,
     remote: Option<Arc<dyn LanguageModel>>,
     route: Route<dyn LanguageModel>,
     request: Generation,
-    now: Option<(Step<dyn LanguageModel>, BoxStream<'static, Result<Generated, EngineError>>)>,
+    now: Option<(Step<dyn LanguageModel>, Tokens)>,
     given: String,
     seam: Seam,
     last: Option<EngineError>,
@@ -38,7 +40,7 @@ struct Writing {
 }
 
 impl LanguageModel for FallbackLlm {
-    fn generate(&self, request: Generation) -> BoxStream<'static, Result<Generated, EngineError>> {
+    fn generate(&self, request: Generation) -> Tokens {
         let writing = Writing {
             local: Arc::clone(&self.local),
             remote: self.lane.remote.clone(),
@@ -125,7 +127,7 @@ impl Writing {
     }
 
     /// Asks `side` for the reply, or for what is left of it.
-    fn ask(&mut self, side: Side) -> BoxStream<'static, Result<Generated, EngineError>> {
+    fn ask(&mut self, side: Side) -> Tokens {
         self.seam = Seam::after(&self.given);
         let mut request = self.request.clone();
         if !self.given.trim().is_empty() {

@@ -142,8 +142,8 @@ fn site(base_url: &str) -> RemoteConfig {
         stage.enabled = true;
         stage.base_url = base_url.to_owned();
         stage.take_over_ms = 150;
-        stage.first_byte_ms = 600;
-        stage.between_pieces_ms = 200;
+        stage.first_byte_ms = 1_000;
+        stage.between_pieces_ms = 400;
         stage.retries_max = 0;
     }
     site
@@ -203,7 +203,7 @@ async fn ask(engines: &Engines, stage: Stage) -> String {
         }
     };
     // A call's own patience is longer, and ends so too.
-    let waited = tokio::time::timeout(Duration::from_millis(1_500), asked).await;
+    let waited = tokio::time::timeout(Duration::from_millis(2_500), asked).await;
     waited.unwrap_or_else(|_| "! the call waits in vain".to_owned())
 }
 

@@ -107,7 +107,7 @@ async fn cell(fault: Fault, stage: Stage, prefer: &str, local: Local) -> (String
     let mut site = site(&peer.base_url());
     for stage in [&mut site.stt, &mut site.llm, &mut site.tts] {
         stage.prefer = prefer.to_owned();
-        stage.take_over_ms = 500;
+        stage.take_over_ms = 800;
         stage.retries_max = 1;
     }
     if fault == Fault::NoConnection {

@@ -53,7 +53,7 @@ async fn every_cell_of_site_assistant_stage_and_fault() {
     let count = cells.len();
     assert_eq!(count, 4 * 4 * 3 * 8);
     let mut gave = Vec::new();
-    for some in cells.chunks(96) {
+    for some in cells.chunks(192) {
         gave.extend(join_all(some.iter().map(|cell| ask(&cell.engines, cell.stage))).await);
     }
     let mut lines = std::collections::BTreeMap::<String, usize>::new();
@@ -75,58 +75,58 @@ async fn every_cell_of_site_assistant_stage_and_fault() {
     }
     let mut table = String::new();
     for (line, cells) in &lines {
-        let _ = writeln!(table, "{cells:>3} × {line}");
+        let _ = writeln!(table, "{line}, in {cells} cells");
     }
     assert_eq!(lines.values().sum::<usize>(), count);
     expect![[r#"
-          4 × llm open Dies         From afar.                       connections 1
-          4 × llm open Fails        ! failed                         connections 0
-          4 × llm open Hangs        From afar.                       connections 1
-          4 × llm open Overloaded   From afar.                       connections 1
-          4 × llm open Refuses      ! refused                        connections 0
-          4 × llm open Serves       From here.                       connections 0
-          4 × llm open Stalls       From afar.                       connections 1
-          4 × llm open Unavailable  From afar.                       connections 1
-         12 × llm shut Dies         From ! unavailable               connections 0
-         12 × llm shut Fails        ! failed                         connections 0
-         12 × llm shut Hangs        ! the call waits in vain         connections 0
-         12 × llm shut Overloaded   ! overloaded                     connections 0
-         12 × llm shut Refuses      ! refused                        connections 0
-         12 × llm shut Serves       From here.                       connections 0
-         12 × llm shut Stalls       ! the call waits in vain         connections 0
-         12 × llm shut Unavailable  ! unavailable                    connections 0
-          4 × stt open Dies         from afar                        connections 1
-          4 × stt open Fails        ! failed                         connections 0
-          4 × stt open Hangs        from afar                        connections 1
-          4 × stt open Overloaded   from afar                        connections 1
-          4 × stt open Refuses      ! refused                        connections 0
-          4 × stt open Serves       from here                        connections 0
-          4 × stt open Stalls       from afar                        connections 1
-          4 × stt open Unavailable  from afar                        connections 1
-         12 × stt shut Dies         ! unavailable                    connections 0
-         12 × stt shut Fails        ! failed                         connections 0
-         12 × stt shut Hangs        ! the call waits in vain         connections 0
-         12 × stt shut Overloaded   ! overloaded                     connections 0
-         12 × stt shut Refuses      ! refused                        connections 0
-         12 × stt shut Serves       from here                        connections 0
-         12 × stt shut Stalls       ! the call waits in vain         connections 0
-         12 × stt shut Unavailable  ! unavailable                    connections 0
-          4 × tts open Dies         100 ms here 500 ms afar          connections 1
-          4 × tts open Fails        ! failed                         connections 0
-          4 × tts open Hangs        500 ms afar                      connections 1
-          4 × tts open Overloaded   500 ms afar                      connections 1
-          4 × tts open Refuses      ! refused                        connections 0
-          4 × tts open Serves       300 ms here                      connections 0
-          4 × tts open Stalls       100 ms here 500 ms afar          connections 1
-          4 × tts open Unavailable  500 ms afar                      connections 1
-         12 × tts shut Dies         100 ms here ! unavailable        connections 0
-         12 × tts shut Fails        ! failed                         connections 0
-         12 × tts shut Hangs        ! the call waits in vain         connections 0
-         12 × tts shut Overloaded   ! overloaded                     connections 0
-         12 × tts shut Refuses      ! refused                        connections 0
-         12 × tts shut Serves       300 ms here                      connections 0
-         12 × tts shut Stalls       ! the call waits in vain         connections 0
-         12 × tts shut Unavailable  ! unavailable                    connections 0
+        llm open Dies         From afar.                       connections 1, in 4 cells
+        llm open Fails        ! failed                         connections 0, in 4 cells
+        llm open Hangs        From afar.                       connections 1, in 4 cells
+        llm open Overloaded   From afar.                       connections 1, in 4 cells
+        llm open Refuses      ! refused                        connections 0, in 4 cells
+        llm open Serves       From here.                       connections 0, in 4 cells
+        llm open Stalls       From afar.                       connections 1, in 4 cells
+        llm open Unavailable  From afar.                       connections 1, in 4 cells
+        llm shut Dies         From ! unavailable               connections 0, in 12 cells
+        llm shut Fails        ! failed                         connections 0, in 12 cells
+        llm shut Hangs        ! the call waits in vain         connections 0, in 12 cells
+        llm shut Overloaded   ! overloaded                     connections 0, in 12 cells
+        llm shut Refuses      ! refused                        connections 0, in 12 cells
+        llm shut Serves       From here.                       connections 0, in 12 cells
+        llm shut Stalls       ! the call waits in vain         connections 0, in 12 cells
+        llm shut Unavailable  ! unavailable                    connections 0, in 12 cells
+        stt open Dies         from afar                        connections 1, in 4 cells
+        stt open Fails        ! failed                         connections 0, in 4 cells
+        stt open Hangs        from afar                        connections 1, in 4 cells
+        stt open Overloaded   from afar                        connections 1, in 4 cells
+        stt open Refuses      ! refused                        connections 0, in 4 cells
+        stt open Serves       from here                        connections 0, in 4 cells
+        stt open Stalls       from afar                        connections 1, in 4 cells
+        stt open Unavailable  from afar                        connections 1, in 4 cells
+        stt shut Dies         ! unavailable                    connections 0, in 12 cells
+        stt shut Fails        ! failed                         connections 0, in 12 cells
+        stt shut Hangs        ! the call waits in vain         connections 0, in 12 cells
+        stt shut Overloaded   ! overloaded                     connections 0, in 12 cells
+        stt shut Refuses      ! refused                        connections 0, in 12 cells
+        stt shut Serves       from here                        connections 0, in 12 cells
+        stt shut Stalls       ! the call waits in vain         connections 0, in 12 cells
+        stt shut Unavailable  ! unavailable                    connections 0, in 12 cells
+        tts open Dies         100 ms here 500 ms afar          connections 1, in 4 cells
+        tts open Fails        ! failed                         connections 0, in 4 cells
+        tts open Hangs        500 ms afar                      connections 1, in 4 cells
+        tts open Overloaded   500 ms afar                      connections 1, in 4 cells
+        tts open Refuses      ! refused                        connections 0, in 4 cells
+        tts open Serves       300 ms here                      connections 0, in 4 cells
+        tts open Stalls       100 ms here 500 ms afar          connections 1, in 4 cells
+        tts open Unavailable  500 ms afar                      connections 1, in 4 cells
+        tts shut Dies         100 ms here ! unavailable        connections 0, in 12 cells
+        tts shut Fails        ! failed                         connections 0, in 12 cells
+        tts shut Hangs        ! the call waits in vain         connections 0, in 12 cells
+        tts shut Overloaded   ! overloaded                     connections 0, in 12 cells
+        tts shut Refuses      ! refused                        connections 0, in 12 cells
+        tts shut Serves       300 ms here                      connections 0, in 12 cells
+        tts shut Stalls       ! the call waits in vain         connections 0, in 12 cells
+        tts shut Unavailable  ! unavailable                    connections 0, in 12 cells
     "#]]
     .assert_eq(&table);
 }

@@ -65,6 +65,7 @@ fn the_traced_process() {
         let text_only = RemoteConfig { audio_may_leave: false, ..sealed.clone() };
         let audio_only = RemoteConfig { text_may_leave: false, ..sealed.clone() };
         let shut = RemoteConfig { text_may_leave: false, audio_may_leave: false, ..sealed.clone() };
+        let mut all = Vec::new();
         for prefer in ["local", "remote"] {
             for (site, grant, stages) in [
                 (&shut, ALL, &Stage::ALL[..]),
@@ -84,8 +85,9 @@ fn the_traced_process() {
                         async move { ask(&engines, *stage).await }
                     })
                 });
-                futures::future::join_all(asked).await;
+                all.extend(asked);
             }
         }
+        futures::future::join_all(all).await;
     });
 }
