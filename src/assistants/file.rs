@@ -41,7 +41,6 @@ const LIMITS: &[(&str, &str)] = &[
 /// Keys that people will look for.
 const NOT_YET: &[(&str, &str)] = &[
     ("tools", "tools are not available yet; remove the section"),
-    ("remote", "remote stages are not available yet; nothing leaves this machine; remove it"),
     ("memory", "memory of the call is not available yet; remove it"),
     ("outcome", "outcomes are not available yet; remove it"),
     ("knowledge", "documents are not available yet; put what is short into the prompt"),
@@ -139,6 +138,7 @@ impl File<'_> {
         let mut base = self.overridden(&root);
         self.voices(&root, &languages, &mut base);
         self.engines(&root);
+        let remote = super::remote::read(&root);
         root.finish(&NOT_YET.iter().copied().collect());
 
         let mut configs = BTreeMap::new();
@@ -170,7 +170,8 @@ impl File<'_> {
         }
         let version = hex::encode(self.digest.finalize());
         let version = Version(version.chars().take(VERSION_DIGITS).collect());
-        Some(Assistant { name: name.to_owned(), title, version, languages, configs, rules })
+        let name = name.to_owned();
+        Some(Assistant { name, title, version, languages, configs, rules, remote })
     }
 
     /// The starter as we ship it speaks the site's languages, and says what it has to say in those

@@ -6,7 +6,7 @@
 //!
 //! [`Library`] is all assistants of a site as one value: read whole or not at all. [`Assistants`]
 //! holds the current one and reads it again when files change; a call keeps the one it began with.
-//! Tools and remote stages are no part of this yet: their keys are refused.
+//! Tools are no part of this yet: their keys are refused.
 
 mod choice;
 mod file;
@@ -14,6 +14,7 @@ mod finding;
 mod folder;
 mod library;
 mod reload;
+mod remote;
 mod rules;
 pub mod script;
 mod section;
@@ -36,6 +37,7 @@ pub use reload::{Assistants, ReloadState};
 pub use voices::Voices;
 
 use crate::config::Config;
+use crate::policy::residency::Grant;
 use crate::rules::Rules;
 
 /// The digest of an assistant's files, as short as it is still telling them apart.
@@ -80,6 +82,8 @@ pub struct Assistant {
     /// What a call runs with that is held in this language.
     configs: BTreeMap<String, Arc<Config>>,
     rules: Arc<Rules>,
+    /// What its calls may send to engines elsewhere.
+    remote: Grant,
 }
 
 impl Assistant {
@@ -115,6 +119,11 @@ impl Assistant {
             .get(language)
             .or_else(|| self.configs.get(self.languages.first()?))
             .expect("an assistant speaks a language. This is a bug.")
+    }
+
+    /// What its calls may send to engines elsewhere, where the site allows it too.
+    pub fn remote(&self) -> Grant {
+        self.remote
     }
 
     /// The same, whose model always takes its likeliest word: for tests that give the same result

@@ -2,6 +2,7 @@
 //! said, and what becomes of running calls when files change.
 
 mod reload;
+mod remote;
 mod rules;
 
 use std::fs;

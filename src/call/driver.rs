@@ -32,6 +32,7 @@ use crate::config::Config;
 use crate::dialog::History;
 use crate::engines::stt::Utterance;
 use crate::engines::{EngineError, Engines};
+use crate::policy::residency::Grant;
 use crate::speech::guard::Guard;
 use crate::speech::language_of;
 use acting::Acting;
@@ -140,6 +141,8 @@ pub(super) async fn run_observed(
 struct Call {
     config: Arc<Config>,
     assistant: Option<Arc<Assistant>>,
+    /// What of this call may leave.
+    grant: Grant,
     engines: Engines,
     gate: SpeculationGate,
     conversation: String,
@@ -220,6 +223,7 @@ impl Call {
             reporter: Reporter::new(call_id.clone(), observer)
                 .of(assistant.as_ref().map(|assistant| assistant.version())),
             routing: Routing::new(assistant.as_ref(), surroundings.queue.clone()),
+            grant: assistant.as_ref().map(|assistant| assistant.remote()).unwrap_or_default(),
             assistant,
             conversation: call_id,
             config,

@@ -23,6 +23,8 @@ mod assistant;
 mod hearing;
 mod hostile;
 mod interruption;
+#[cfg(feature = "remote")]
+mod remote;
 mod routing;
 mod simulation;
 mod spoken;

@@ -2,6 +2,7 @@
 //! `sawt config schema` prints.
 
 mod records;
+mod remote;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use records::{RecordsConfig, WebhooksConfig};
+pub(super) use remote::{PREFERENCES, SERVICES};
+pub use remote::{RemoteConfig, RemoteStageConfig};
 
 use crate::speech::Lexicon;
 
@@ -40,8 +43,8 @@ pub struct Config {
     pub models: ModelsConfig,
     /// Engine processes.
     pub engines: EnginesConfig,
-    /// Remote engines; nothing leaves unless this says so.
-    pub fallback: FallbackConfig,
+    /// Engines elsewhere that step in when local ones can not serve; nothing leaves unless this says so.
+    pub remote: RemoteConfig,
     /// What is kept of calls that are over.
     pub records: RecordsConfig,
     /// Programs that are told of calls.
@@ -486,32 +489,6 @@ pub struct EnginesConfig {
     pub dir: Option<PathBuf>,
     /// Folder for the engines' sockets. Default: one per run under the system's runtime folder.
     pub socket_dir: Option<PathBuf>,
-}
-
-/// `[fallback]`
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct FallbackConfig {
-    /// Let a remote service speak when the local voice can not. Off: nothing leaves.
-    pub tts_enabled: bool,
-    /// "openai" or "elevenlabs".
-    pub tts_service: String,
-    /// Key for OpenAI; only used where a remote is allowed.
-    pub openai_api_key: String,
-    /// Key for ElevenLabs; only used where a remote is allowed.
-    pub elevenlabs_api_key: String,
-    /// Voice at ElevenLabs.
-    pub elevenlabs_voice_id: String,
-}
-
-impl fmt::Debug for FallbackConfig {
-    /// Without the keys: what is logged is read by many.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FallbackConfig")
-            .field("tts_enabled", &self.tts_enabled)
-            .field("tts_service", &self.tts_service)
-            .finish_non_exhaustive()
-    }
 }
 
 /// `[log]`

@@ -1,6 +1,8 @@
 //! Values that have the right type and still cannot work. Asks nothing of the machine: whether a
 //! port is free or a model is there is `sawt doctor`'s to say.
 
+mod remote;
+
 use std::net::IpAddr;
 
 use super::error::{ConfigError, Problem};
@@ -55,7 +57,7 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
         stt,
         llm,
         tts,
-        fallback,
+        remote,
         records,
         webhooks,
         log,
@@ -209,19 +211,7 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     c.within("tts.threads", tts.threads, 0, 256);
     c.within("tts.timeout_ms", tts.timeout_ms, 100, 600_000);
 
-    let service_key = match fallback.tts_service.as_str() {
-        "openai" => Some(("fallback.openai_api_key", &fallback.openai_api_key)),
-        "elevenlabs" => Some(("fallback.elevenlabs_api_key", &fallback.elevenlabs_api_key)),
-        _ => None,
-    };
-    c.that(
-        service_key.is_some() || (fallback.tts_service.is_empty() && !fallback.tts_enabled),
-        "fallback.tts_service",
-        format!("{:?} is not known; use openai or elevenlabs", fallback.tts_service),
-    );
-    if let Some((key, value)) = service_key.filter(|_| fallback.tts_enabled) {
-        c.that(!value.is_empty(), key, "empty, but fallback.tts_enabled asks for that service");
-    }
+    remote::check(&mut c, remote);
 
     c.that(
         ["text", "json"].contains(&log.format.as_str()),

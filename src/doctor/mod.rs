@@ -1,6 +1,7 @@
 //! Can this machine run Sawt? Small checks, grouped by what they ask about; each tells what it
 //! found and, where it is not well, what to do. Changes nothing and downloads nothing.
 
+mod leaving;
 mod livekit;
 mod machine;
 mod models;
@@ -67,6 +68,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(models::check(config));
     findings.extend(voices::check(config));
     findings.extend(network::check(config));
+    findings.push(leaving::check(config));
     findings.extend(livekit::check(config).await);
     findings
 }

@@ -13,7 +13,7 @@ use super::switchboard::LiveKitSwitchboard;
 use crate::assistants::{Assistant, Assistants, Choice, ChoiceError, Library};
 use crate::call::{self, CallReport, CallSetup, SpeculationGate, Surroundings};
 use crate::config::Config;
-use crate::engines::Engines;
+use crate::engines::Lender;
 use crate::livekit_api::LiveKitApi;
 use crate::policy::egress::HttpClient;
 use crate::records::Records;
@@ -25,7 +25,7 @@ use crate::worker::AcceptedJob;
 /// What all calls share.
 #[derive(Clone)]
 pub(super) struct Outside {
-    pub(super) engines: Engines,
+    pub(super) lender: Lender,
     /// LiveKit's SDK.
     pub(super) library: PathBuf,
     pub(super) gate: SpeculationGate,
@@ -98,7 +98,7 @@ fn choose(assistants: &Assistants, job: &AcceptedJob) -> Result<Chosen, ChoiceEr
 
 async fn answer(job: AcceptedJob, chosen: Chosen, outside: Outside) -> Result<(), String> {
     let Chosen { assistant, config, others } = chosen;
-    let Outside { engines, library, gate, api, records, webhooks } = outside;
+    let Outside { lender, library, gate, api, records, webhooks } = outside;
     let options = JoinOptions {
         library,
         caller_identity: None,
@@ -111,6 +111,7 @@ async fn answer(job: AcceptedJob, chosen: Chosen, outside: Outside) -> Result<()
     };
     let transport = joined.map_err(|error| error.to_string())?;
     let counted = CountedCall::start();
+    let engines = lender.for_call(&job.job_id, assistant.remote());
     let setup = CallSetup {
         call_id: job.job_id,
         config,
@@ -123,6 +124,7 @@ async fn answer(job: AcceptedJob, chosen: Chosen, outside: Outside) -> Result<()
             queue: queue_of(&job.metadata),
             webhooks,
             mood: None,
+            lender: Some(lender),
         },
         hang_up: job.cancel,
     };

@@ -56,6 +56,13 @@ pub const ENGINE_READY: &str = "sawt_engine_ready";
 pub const ASSISTANTS_RELOADS: &str = "sawt_assistants_reloads_total";
 /// Gauge: 1 while the assistants in force are those on disk; 0: a mistake keeps an older version.
 pub const ASSISTANTS_CURRENT: &str = "sawt_assistants_current";
+/// Counter: requests to remote engines, by `stage` and `outcome` (answered, failed).
+#[cfg(feature = "remote")]
+pub const REMOTE_REQUESTS: &str = "sawt_remote_requests_total";
+/// Counter: requests that no remote engine was asked for because the policy says no, by `stage` and
+/// `reason`: who says so (stage, site, assistant).
+#[cfg(feature = "remote")]
+pub const REMOTE_REFUSED: &str = "sawt_remote_refused_total";
 /// Counter: HTTP answers, by `route` and `status`.
 pub const HTTP_ANSWERS: &str = "sawt_http_answers_total";
 
@@ -153,6 +160,11 @@ fn describe() {
     describe_gauge!(ENGINE_READY, "1 while an engine answers its probe");
     describe_counter!(ASSISTANTS_RELOADS, "Readings of changed assistants, by outcome");
     describe_gauge!(ASSISTANTS_CURRENT, "1 while the assistants in force are those on disk");
+    #[cfg(feature = "remote")]
+    {
+        describe_counter!(REMOTE_REQUESTS, "Requests to remote engines, by stage and outcome");
+        describe_counter!(REMOTE_REFUSED, "Requests kept here by the policy, by stage and reason");
+    }
     describe_counter!(HTTP_ANSWERS, "HTTP answers, by route and status");
 }
 
@@ -245,6 +257,18 @@ pub fn assistants_reload(outcome: &'static str) {
 /// The assistants in force are those on disk, or an older version is.
 pub fn assistants_current(current: bool) {
     gauge!(ASSISTANTS_CURRENT).set(if current { 1.0 } else { 0.0 });
+}
+
+/// A remote engine was asked; `outcome` is "answered" or "failed".
+#[cfg(feature = "remote")]
+pub(crate) fn remote_request(stage: &'static str, outcome: &'static str) {
+    counter!(REMOTE_REQUESTS, "stage" => stage, "outcome" => outcome).increment(1);
+}
+
+/// A request stayed here because the policy says no; `reason` is who said so.
+#[cfg(feature = "remote")]
+pub(crate) fn remote_refused(stage: &'static str, reason: &'static str) {
+    counter!(REMOTE_REFUSED, "stage" => stage, "reason" => reason).increment(1);
 }
 
 /// An HTTP answer; `route` is the pattern, never the path that was asked for.

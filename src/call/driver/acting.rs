@@ -313,6 +313,11 @@ impl Call {
         self.stop_reading_ahead();
         self.reporter.handed_over(assistant.version());
         self.routing.follow(&assistant);
+        let grant = assistant.remote();
+        self.grant = if with_history { grant.over_history_of(self.grant) } else { grant };
+        if let Some(lender) = &self.acting.surroundings.lender {
+            self.engines = lender.for_call(&self.conversation, self.grant);
+        }
         self.assistant = Some(assistant);
         self.config = Arc::clone(&config);
         if with_history {

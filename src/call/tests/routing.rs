@@ -276,7 +276,9 @@ async fn a_silent_caller_is_sent_to_people() {
                  transfer = { queue = \"people\" }\n[limits]\nsilence_prompt_s = 3\n";
     let desk = Some(Desk::new(true));
     let (report, _) = call_turns(rules, &["hello"], vec![speech(800, 20_000, 0)], desk).await;
-    check(&report, expect![[r#"
+    check(
+        &report,
+        expect![[r#"
          → Desk here.
         hello → You said: hello.
          → Are you still there?
@@ -284,7 +286,8 @@ async fn a_silent_caller_is_sent_to_people() {
          → One moment please, I am connecting you.
         transferred
         [transfer queue people by rule silent]
-    "#]]);
+    "#]],
+    );
     let events: Vec<_> = report.moments.iter().map(|m| m.facts.event.as_str()).collect();
     assert_eq!(events, ["turn", "silence", "silence"]);
 }

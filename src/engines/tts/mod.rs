@@ -1,13 +1,25 @@
 //! Text to speech.
 
+#[cfg(feature = "remote")]
+pub(crate) mod elevenlabs;
 mod kept;
 mod local;
+#[cfg(feature = "remote")]
+pub(crate) mod openai;
+#[cfg(feature = "remote")]
+mod remote_voice;
 mod scripted;
 
 use futures::stream::BoxStream;
 
+#[cfg(feature = "remote")]
+pub use elevenlabs::ElevenLabsTts;
 pub use kept::KeptLines;
 pub use local::LocalTts;
+#[cfg(feature = "remote")]
+pub use openai::OpenAiTts;
+#[cfg(feature = "remote")]
+pub(crate) use remote_voice::Voices as RemoteVoices;
 pub use scripted::ScriptedTts;
 
 use super::EngineError;
