@@ -13,7 +13,7 @@
 //!
 //! Around the call: [`supervisor`] keeps the engine processes alive, [`models`] the weights,
 //! [`http`] serves the page and the API, [`policy`] decides what may leave the machine,
-//! [`telemetry`] counts and logs, [`config`] reads the operator's wishes, [`assistants`]
+//! [`sentiment`] says how the caller feels, [`telemetry`] counts and logs, [`config`] reads the operator's wishes, [`assistants`]
 //! who answers and how, [`doctor`] says what this
 //! machine lacks, [`caller`] calls the agent for tests and for [`bench`], which measures, [`cli`] is the command line.
 
@@ -37,6 +37,7 @@ pub mod http;
 pub mod livekit_api;
 pub mod models;
 pub mod policy;
+pub mod sentiment;
 pub mod service;
 pub mod supervisor;
 pub mod telemetry;
