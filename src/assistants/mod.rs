@@ -13,6 +13,7 @@ mod file;
 mod finding;
 mod folder;
 mod library;
+mod outcome;
 mod reload;
 pub mod script;
 mod section;
@@ -31,6 +32,7 @@ pub use choice::{Choice, ChoiceError};
 pub use finding::{Finding, Findings};
 pub use folder::{ASSISTANTS_MAX, FILE_BYTES_MAX, Folder, ReadError};
 pub use library::Library;
+pub use outcome::{FieldKind, OutcomeField, OutcomeSchema};
 pub use reload::{Assistants, ReloadState};
 pub use voices::Voices;
 
@@ -77,6 +79,7 @@ pub struct Assistant {
     languages: Vec<String>,
     /// What a call runs with that is held in this language.
     configs: BTreeMap<String, Arc<Config>>,
+    outcome: Option<OutcomeSchema>,
 }
 
 impl Assistant {
@@ -93,6 +96,11 @@ impl Assistant {
     /// Name and version, for the record.
     pub fn version(&self) -> AssistantVersion {
         AssistantVersion { name: self.name.clone(), version: self.version.clone() }
+    }
+
+    /// What is to be known about its calls when they are over.
+    pub fn outcome(&self) -> Option<&OutcomeSchema> {
+        self.outcome.as_ref()
     }
 
     /// What it speaks; the first is its own.

@@ -3,6 +3,8 @@
 //! The only place of a call that reads a clock, and it is the transport's: it never waits for an
 //! engine, and never sleeps, because the transport yields an event every 20 ms.
 
+mod asides;
+mod feelings;
 mod playing;
 
 use std::collections::HashMap;
@@ -13,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::aside::AsideOutcome;
 use super::fillers::{self, Fillers};
 use super::hearing::{Ears, Heard, UsualLevel};
 use super::judging::Judging;
@@ -23,6 +26,9 @@ use super::replying::{self, Content, ReplyEvent};
 use super::report::{CallEvent, CallReport, Reporter};
 use super::speculation::{Preparation, PreparedReply, SpeculationGate};
 use super::speech_gate::SpeechEdge;
+use asides::Asides;
+use feelings::Feelings;
+
 use crate::assistants::Assistant;
 use crate::config::Config;
 use crate::dialog::History;
@@ -61,6 +67,8 @@ pub(crate) enum Outcome {
     Judged(CallTime, Result<f32, EngineError>),
     /// A filler of this language can be said from now on.
     Filler(String, Phrase),
+    /// Work aside is over, or was dropped.
+    Aside(u64, AsideOutcome),
 }
 
 /// Outcomes that may wait: a reply's audio comes in chunks of 100 ms. Full: the engines wait.
@@ -100,12 +108,15 @@ pub async fn run_gated(
         // What was made ahead is heard at once, and not with the next event.
         let ended = call.obey(transport.as_mut());
         call.play(transport.as_mut());
+        call.use_slack(transport.now());
         if let Some(reason) = ended.or_else(|| call.obey(transport.as_mut())) {
             break reason;
         }
     };
     let now = transport.now();
+    call.asides.stop();
     transport.close(reason.as_str()).await;
+    call.reporter.knows(call.history.variables().clone());
     call.reporter.end(reason, now)
 }
 
@@ -139,6 +150,8 @@ struct Call {
     rendering: Option<AbortHandle>,
     /// Language of the words that were answered last.
     caller_language: String,
+    feelings: Feelings,
+    asides: Asides,
 }
 
 /// A piece of audio whose words are awaited.
@@ -192,7 +205,6 @@ impl Call {
             conversation: call_id,
             config,
             engines,
-            gate,
             agent_rate_hz,
             outcomes,
             transcriptions: HashMap::new(),
@@ -202,6 +214,9 @@ impl Call {
             reading_ahead: None,
             caller_segment: 0,
             fillers: Fillers::default(),
+            feelings: Feelings::default(),
+            asides: Asides::new(&gate),
+            gate,
             rendering,
             caller_language,
         }
@@ -254,6 +269,7 @@ impl Call {
         for edge in edges {
             if let SpeechEdge::Started { .. } = edge {
                 self.judging.stop(); // the caller has answered that question
+                self.asides.caller_spoke(now);
             }
             self.input(
                 now,
@@ -303,6 +319,7 @@ impl Call {
                 }
             }
             Outcome::Filler(language, phrase) => self.fillers.add(language, phrase),
+            Outcome::Aside(id, outcome) => self.aside_over(now, id, outcome),
         }
     }
 
@@ -317,6 +334,7 @@ impl Call {
         };
         let outcome = match result {
             Ok(heard) => {
+                self.feelings.heard(asked.sound, self.usual_level.dbfs(), &heard.text);
                 self.learn_from(&asked, &heard);
                 if let Some((words, why, evidence)) = heard.refused {
                     self.reporter.refused(asked.from, asked.until, words, why, evidence);
@@ -450,7 +468,10 @@ impl Call {
                         transport.clear_audio();
                     }
                 }
-                TurnOutput::Unanswered { utterance: _, why } => self.reporter.unanswered(why),
+                TurnOutput::Unanswered { utterance: _, why } => {
+                    self.asides.nobody_waits();
+                    self.reporter.unanswered(why);
+                }
                 TurnOutput::State(state) => transport.set_agent_state(state),
                 TurnOutput::End(reason) => return Some(reason),
             }
@@ -505,6 +526,8 @@ impl Call {
         self.reporter.tell(CallEvent::Caller { text: to.to_owned() });
         let transcript = self.transcript_at.take().filter(|_| speech_ended.is_some());
         self.reporter.begin(reply, to, speech_ended, transcript, now);
+        self.asides.nobody_waits();
+        self.feel(to);
         self.history.caller_said(to);
         // Digits and marks are in the language that is spoken anyway.
         if to.chars().any(char::is_alphabetic) {

@@ -3,6 +3,8 @@
 //! [`run`] owns the transport and the machine. Transcriptions and replies run as tasks of their
 //! own and report over one bounded channel, so that a slow engine never stops the audio.
 
+mod after;
+mod aside;
 mod driver;
 mod fillers;
 mod hearing;
@@ -17,6 +19,7 @@ mod speech_gate;
 #[cfg(test)]
 mod tests;
 
+pub use after::{Clerk, Conclusion, NotConcluded, conclude};
 pub use driver::{CallSetup, run, run_gated};
 pub use fillers::prepare as prepare_fillers;
 pub use report::{CallEvent, CallReport, RefusedTranscript, TurnReport, TurnTiming};

@@ -7,6 +7,9 @@ use tokio::sync::mpsc;
 
 use super::speculation::SpeculationReport;
 use crate::assistants::AssistantVersion;
+use crate::dialog::Variables;
+use crate::dialog::record::CallOutcome;
+use crate::sentiment::{Feeling, TurnMood};
 use crate::speech::guard::{Evidence, Refusal};
 use crate::telemetry::Words;
 use crate::telemetry::metrics::{self, Stage};
@@ -24,6 +27,9 @@ pub struct TurnReport {
     pub filler: String,
     /// The reply was stopped before its end.
     pub interrupted: bool,
+    /// How the caller's words felt, from -1 (furious) to 1 (delighted).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentiment: Option<f32>,
     /// Times in milliseconds, by the field's names.
     #[serde(flatten)]
     pub timing: TurnTiming,
@@ -80,6 +86,17 @@ pub enum CallEvent {
         /// BCP 47 primary tag
         language: String,
     },
+    /// How the caller feels. The same turn may come again, when more is known about it.
+    Sentiment {
+        /// the caller's turn, from 1
+        turn: u32,
+        /// of the turn, from -1 (furious) to 1 (delighted)
+        value: f32,
+        /// of the call so far
+        smoothed: f32,
+        /// what it was read from, for people
+        why: Vec<String>,
+    },
     /// The call is over.
     Ended {
         /// why
@@ -104,6 +121,17 @@ pub struct CallReport {
     pub speculation: SpeculationReport,
     /// Words of the speech model that were not believed, in order.
     pub refused: Vec<RefusedTranscript>,
+    /// How the caller felt in the end, from -1 to 1; none where they said nothing.
+    pub sentiment: Option<f32>,
+    /// What was kept under names.
+    #[serde(skip_serializing_if = "Variables::is_empty")]
+    pub variables: Variables,
+    /// What the call was about, by the language model; made after it ([`super::conclude`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// What it came to, by the assistant's `[outcome]`; made after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<CallOutcome>,
 }
 
 /// Words of the speech model that the caller did not say.
@@ -139,6 +167,8 @@ pub(crate) struct Reporter {
     filler: String,
     speculation: SpeculationReport,
     refused: Vec<RefusedTranscript>,
+    mood: Option<TurnMood>,
+    variables: Variables,
 }
 
 #[derive(Debug)]
@@ -147,6 +177,7 @@ struct OpenTurn {
     caller: String,
     speech_ended: Option<CallTime>,
     decided: CallTime,
+    sentiment: Option<f32>,
     marks: Marks,
 }
 
@@ -171,6 +202,8 @@ impl Reporter {
             filler: String::new(),
             speculation,
             refused: Vec::new(),
+            mood: None,
+            variables: Variables::default(),
         }
     }
 
@@ -254,7 +287,25 @@ impl Reporter {
     ) {
         let marks = Marks { transcript, ..Marks::default() };
         let caller = caller.to_owned();
-        self.open = Some(OpenTurn { reply, caller, speech_ended, decided: now, marks });
+        let sentiment = None;
+        self.open = Some(OpenTurn { reply, caller, speech_ended, decided: now, sentiment, marks });
+    }
+
+    /// How the turn felt that is being answered, or was just now.
+    pub(crate) fn felt(&mut self, mood: TurnMood, why: Vec<String>) {
+        let TurnMood { turn, value, smoothed } = mood;
+        let answered = self.turns.iter_mut().rev().find(|turn| !turn.caller.is_empty());
+        match self.open.as_mut().filter(|open| !open.caller.is_empty()) {
+            Some(open) => open.sentiment = Some(value),
+            None => answered.into_iter().for_each(|turn| turn.sentiment = Some(value)),
+        }
+        self.mood = Some(mood);
+        self.tell(CallEvent::Sentiment { turn, value, smoothed, why });
+    }
+
+    /// What the call knows under names by its end.
+    pub(crate) fn knows(&mut self, variables: Variables) {
+        self.variables = variables;
     }
 
     pub(crate) fn first_token(&mut self, reply: ReplyId, now: CallTime) {
@@ -291,7 +342,9 @@ impl Reporter {
         let answers = !open.caller.is_empty();
         let filler = if answers { std::mem::take(&mut self.filler) } else { String::new() };
         let agent = heard.to_owned();
-        let turn = TurnReport { caller: open.caller, agent, filler, interrupted, timing };
+        let sentiment = open.sentiment;
+        let caller = open.caller;
+        let turn = TurnReport { caller, agent, filler, interrupted, sentiment, timing };
         tracing::info!(
             call_id = %self.call_id,
             %reply,
@@ -339,8 +392,12 @@ impl Reporter {
             reason = reason.as_str(),
             length_ms = now.as_millis(),
             turns = self.turns.len(),
+            sentiment = self.mood.map(|mood| mood.smoothed),
             "Call over."
         );
+        if let Some(mood) = self.mood {
+            metrics::call_felt(mood.smoothed);
+        }
         self.tell(CallEvent::Ended { reason: reason.as_str().to_owned() });
         CallReport {
             call_id: self.call_id.clone(),
@@ -350,6 +407,10 @@ impl Reporter {
             turns: std::mem::take(&mut self.turns),
             speculation: self.speculation,
             refused: std::mem::take(&mut self.refused),
+            sentiment: self.mood.map(|mood| mood.smoothed),
+            variables: std::mem::take(&mut self.variables),
+            summary: None,
+            outcome: None,
         }
     }
 }
@@ -381,6 +442,9 @@ fn count(turn: &TurnReport) {
     metrics::turn(if turn.interrupted { "interrupted" } else { "finished" });
     if turn.caller.is_empty() {
         return; // the agent's own lines wait for nobody
+    }
+    if let Some(value) = turn.sentiment {
+        metrics::turn_felt(Feeling::of(value).as_str());
     }
     let timing = turn.timing;
     let stages = [

@@ -18,10 +18,13 @@ use crate::engines::{EngineError, Engines, VadFactory};
 use crate::transport::wav::{WavOptions, WavTransport};
 use crate::turn::EndReason;
 
+mod after;
 mod assistant;
+mod feelings;
 mod hearing;
 mod hostile;
 mod interruption;
+mod memory;
 mod simulation;
 mod spoken;
 mod waiting;

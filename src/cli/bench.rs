@@ -101,7 +101,7 @@ enum What {
     /// The caller's mood: how often it is read right, by class and language
     Sentiment {
         /// A table with tabs: half, language, dialect, label (angry, neutral, pleased), words
-        /// [default: our own set of 266 turns]
+        /// [default: our own set]
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
         /// Ask the language model as well

@@ -94,7 +94,7 @@ pub fn read(text: &str) -> Reading {
     if bad <= THANKS_DENIED_BY {
         weighed.retain(|(one, _)| !one.entry.thanks);
     }
-    let sum: f32 = weighed.iter().map(|(_, weight)| weight).sum();
+    let sum: f32 = weighed.iter().map(|(_, weight)| weight).sum::<f32>() + 0.0; // never -0
     let why = weighed.iter().take(WHY_MAX);
     let why = why.map(|(one, weight)| format!("{} {weight:+.2}", one.entry.words.join(" ")));
     Reading { value: sum / (sum * sum + BEND).sqrt(), why: why.collect() }

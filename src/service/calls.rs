@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::assistants::{Assistant, Assistants, Choice, ChoiceError};
-use crate::call::{self, CallReport, CallSetup, SpeculationGate};
+use crate::call::{self, CallReport, CallSetup, NotConcluded, SpeculationGate};
 use crate::config::Config;
 use crate::engines::Engines;
-use crate::telemetry::metrics;
+use crate::telemetry::{Words, metrics};
 use crate::transport::livekit::{JoinOptions, LiveKitTransport};
 use crate::turn::EndReason;
 use crate::worker::AcceptedJob;
@@ -27,8 +28,10 @@ pub(super) async fn serve(
     gate: SpeculationGate,
 ) {
     let calls = TaskTracker::new();
+    let closing = CancellationToken::new();
     while let Some(mut job) = jobs.recv().await {
         let (engines, library, gate) = (engines.clone(), library.clone(), gate.clone());
+        let closing = closing.clone();
         // From here on the call keeps its version, whatever becomes of the files.
         let chosen = choose(&assistants, &job);
         let version = chosen.as_ref().ok().map(|(assistant, _)| assistant.version());
@@ -41,25 +44,77 @@ pub(super) async fn serve(
         );
         let call = async move {
             let done = std::mem::replace(&mut job.done, tokio::sync::oneshot::channel().0);
+            let record = Record { engines: engines.clone(), gate: gate.clone(), closing };
             let answering = async move {
                 let (assistant, config) = chosen.map_err(|error| error.to_string())?;
-                answer(job, assistant, config, engines, library, gate).await
+                let (who, how) = (Arc::clone(&assistant), Arc::clone(&config));
+                let report = answer(job, assistant, config, engines, library, gate).await?;
+                Ok(report.map(|report| (report, who, how)))
             };
             // A bug in one call ends that call only.
-            let result = std::panic::AssertUnwindSafe(answering)
+            let answered = std::panic::AssertUnwindSafe(answering)
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_| Err("the call's task panicked".to_owned()));
+            let (result, report) = match answered {
+                Ok(Some((report, who, how))) if report.reason == EndReason::Lost => {
+                    (Err("the connection was lost".to_owned()), Some((report, who, how)))
+                }
+                Ok(report) => (Ok(()), report),
+                Err(problem) => (Err(problem), None),
+            };
             if let Err(problem) = &result {
                 tracing::error!(%problem, "Call failed.");
             }
-            // The worker may be gone; then nobody wants to know.
+            // The worker may be gone; then nobody wants to know. From here on the caller's place is free.
             let _ = done.send(result);
+            if let Some((report, assistant, config)) = report {
+                record.make(report, &assistant, &config).await;
+            }
         };
         calls.spawn(call.instrument(span));
     }
     calls.close();
-    calls.wait().await;
+    // The last caller has hung up: what is still written about calls gets a little time.
+    if tokio::time::timeout(RECORDS_GRACE, calls.wait()).await.is_err() {
+        closing.cancel();
+        calls.wait().await;
+    }
+}
+
+/// How long records may still be written when no call runs any more and we are to stop.
+const RECORDS_GRACE: Duration = Duration::from_secs(15);
+
+/// What is left to do when a caller has hung up.
+struct Record {
+    engines: Engines,
+    gate: SpeculationGate,
+    closing: CancellationToken,
+}
+
+impl Record {
+    /// Completes the call's record, while nobody waits for the language model.
+    async fn make(self, mut report: CallReport, assistant: &Assistant, config: &Config) {
+        let llm = self.engines.llm.as_ref();
+        let concluding = call::conclude(&mut report, config, Some(assistant), llm, &self.gate);
+        let concluding = std::panic::AssertUnwindSafe(concluding).catch_unwind();
+        match self.closing.run_until_cancelled(concluding).await {
+            Some(Ok(Ok(()) | Err(NotConcluded::NotWanted | NotConcluded::NothingSaid))) => {}
+            Some(Ok(Err(problem))) => tracing::warn!(%problem, "The call's record is not whole."),
+            Some(Err(_)) => tracing::error!("Writing the call's record panicked."),
+            None => tracing::warn!("The call's record was given up: Sawt stops."),
+        }
+        let outcome = report.outcome.as_ref();
+        let values = outcome.map(|outcome| serde_json::Value::from(outcome.values.clone()));
+        tracing::info!(
+            summary =
+                report.summary.as_deref().map(|text| tracing::field::display(Words::new(text))),
+            outcome =
+                values.map(|v| tracing::field::display(Words::new(&v.to_string()).to_string())),
+            problems = outcome.map_or(0, |outcome| outcome.problems.len()),
+            "Record of the call."
+        );
+    }
 }
 
 /// Who answers: as the dispatch says, else as the room says, else the site's default.
@@ -85,7 +140,7 @@ async fn answer(
     engines: Engines,
     library: PathBuf,
     gate: SpeculationGate,
-) -> Result<(), String> {
+) -> Result<Option<CallReport>, String> {
     let options = JoinOptions {
         library,
         caller_identity: None,
@@ -94,7 +149,7 @@ async fn answer(
     };
     let joined = tokio::select! {
         joined = LiveKitTransport::join(&job.url, &job.token, options) => joined,
-        () = job.cancel.cancelled() => return Ok(()),
+        () = job.cancel.cancelled() => return Ok(None),
     };
     let transport = joined.map_err(|error| error.to_string())?;
     let counted = CountedCall::start();
@@ -108,7 +163,7 @@ async fn answer(
     };
     let report: CallReport = call::run_gated(Box::new(transport), setup, gate).await;
     counted.end(report.reason.as_str());
-    if report.reason == EndReason::Lost { Err("the connection was lost".into()) } else { Ok(()) }
+    Ok(Some(report))
 }
 
 /// Counts a call as running until it is over, however that comes about.

@@ -38,6 +38,13 @@ pub const FILLERS: &str = "sawt_fillers_total";
 pub const TRANSCRIPTS_REFUSED: &str = "sawt_transcripts_refused_total";
 /// Counter: callers who changed their language in mid-call, by the `language` they changed to.
 pub const LANGUAGE_SWITCHES: &str = "sawt_language_switches_total";
+/// Counter: turns of callers, by how they felt, `feeling` (angry, neutral, pleased).
+pub const TURN_FEELINGS: &str = "sawt_turn_feelings_total";
+/// Histogram, -1 to 1: how callers felt at the end of their calls.
+pub const CALL_SENTIMENT: &str = "sawt_call_sentiment";
+/// Counter: work done while nobody waits, by `kind` (verdict, summary, record) and `outcome` (done,
+/// dropped because somebody came to wait, failed, useless).
+pub const ASIDES: &str = "sawt_asides_total";
 /// Counter: starts of an engine process after its first, by `engine`.
 pub const ENGINE_RESTARTS: &str = "sawt_engine_restarts_total";
 /// Gauge: 1 while an engine answers its probe, by `engine`.
@@ -52,6 +59,8 @@ pub const HTTP_ANSWERS: &str = "sawt_http_answers_total";
 /// Upper bounds, in seconds, where conversations are decided: tenths around one second.
 const TURN_BUCKETS: [f64; 16] =
     [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0, 4.0, 10.0];
+
+const SENTIMENT_BUCKETS: [f64; 9] = [-0.75, -0.5, -0.25, -0.1, 0.1, 0.25, 0.5, 0.75, 1.0];
 
 /// The parts of a turn's latency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +110,8 @@ pub fn install() -> Result<PrometheusHandle, MetricsError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(TURN_SECONDS.into()), &TURN_BUCKETS)
         .map_err(wrong)?
+        .set_buckets_for_metric(Matcher::Full(CALL_SENTIMENT.into()), &SENTIMENT_BUCKETS)
+        .map_err(wrong)?
         .install_recorder()
         .map_err(wrong)?;
     describe();
@@ -129,6 +140,9 @@ fn describe() {
     describe_counter!(FILLERS, "Fillers that were heard because an answer was late");
     describe_counter!(TRANSCRIPTS_REFUSED, "Transcripts that were not believed, by reason");
     describe_counter!(LANGUAGE_SWITCHES, "Changes of a caller's language, by the new one");
+    describe_counter!(TURN_FEELINGS, "Turns of callers, by how they felt");
+    describe_histogram!(CALL_SENTIMENT, "How callers felt at the end of their calls, -1 to 1");
+    describe_counter!(ASIDES, "Work done while nobody waits, by kind and outcome");
     describe_counter!(ENGINE_RESTARTS, "Starts of an engine process after its first");
     describe_gauge!(ENGINE_READY, "1 while an engine answers its probe");
     describe_counter!(ASSISTANTS_RELOADS, "Readings of changed assistants, by outcome");
@@ -187,6 +201,21 @@ pub fn transcript_refused(reason: &'static str) {
 /// A caller speaks another of the assistant's languages than before.
 pub fn language_switched(language: String) {
     counter!(LANGUAGE_SWITCHES, "language" => language).increment(1);
+}
+
+/// A turn felt like this; `feeling` is one of three fixed words.
+pub fn turn_felt(feeling: &'static str) {
+    counter!(TURN_FEELINGS, "feeling" => feeling).increment(1);
+}
+
+/// A call ended with the caller feeling like this.
+pub fn call_felt(sentiment: f32) {
+    histogram!(CALL_SENTIMENT).record(f64::from(sentiment));
+}
+
+/// What became of work aside; both are fixed words.
+pub fn aside(kind: &'static str, outcome: &'static str) {
+    counter!(ASIDES, "kind" => kind, "outcome" => outcome).increment(1);
 }
 
 /// An engine process was started again.

@@ -75,12 +75,14 @@ impl Call {
         match why {
             StopReason::CallerWentOn => {
                 self.history.retract_caller(&reply.to);
+                self.feelings.retract();
                 self.reporter.forget(id);
             }
             StopReason::Interrupted | StopReason::TimedOut | StopReason::Ending => {
                 self.history.agent_was_heard(&heard);
                 self.reporter.finish(id, &heard, true);
                 if why == StopReason::Interrupted {
+                    self.feelings.talked_over();
                     self.read_on();
                 }
             }
