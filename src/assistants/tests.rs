@@ -532,7 +532,9 @@ turns_max = 1
 words_max = 7
 "
     );
-    check_desk(&text, expect![[r#"
+    check_desk(
+        &text,
+        expect![[r#"
         desk.toml:14: outcome.topic.type: "strng" is no type; did you mean "string"?
         desk.toml:15: outcome.stars.enum: only texts have one; write type = "string"
         desk.toml:18: outcome.name: has no type; write one of string, integer, number, boolean
@@ -542,7 +544,8 @@ words_max = 7
         desk.toml:26: outcome.two words: a field is a word of letters, digits and _, at most 64
         desk.toml:29: memory.turns_max: 1 is out of range; it must be from 2 to 1000
         desk.toml:30: unknown key `memory.words_max`; did you mean `memory.turns_max`?
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

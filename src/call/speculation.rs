@@ -61,9 +61,15 @@ impl SpeculationGate {
     pub(crate) async fn in_slack<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let slack = |state: &GateState| state.open && state.waiting == 0;
         let mut state = self.0.state.subscribe();
-        // The semaphore is never closed, and the gate lives as long as we do.
-        let _alone = self.0.asides.acquire().await.ok()?;
-        state.wait_for(slack).await.ok()?;
+        // The semaphore is never closed, and the gate lives as long as we do. Whoever waits for slack
+        // keeps nobody else from using it.
+        let _alone = loop {
+            drop(state.wait_for(slack).await.ok()?);
+            let alone = self.0.asides.acquire().await.ok()?;
+            if slack(&state.borrow_and_update()) {
+                break alone;
+            }
+        };
         tokio::select! {
             biased;
             _ = state.wait_for(|state| !slack(state)) => None,

@@ -104,14 +104,17 @@ impl Record {
             Some(Err(_)) => tracing::error!("Writing the call's record panicked."),
             None => tracing::warn!("The call's record was given up: Sawt stops."),
         }
-        let outcome = report.outcome.as_ref();
-        let values = outcome.map(|outcome| serde_json::Value::from(outcome.values.clone()));
+        let Some(outcome) = &report.outcome else {
+            if let Some(summary) = &report.summary {
+                tracing::info!(summary = %Words::new(summary), "Record of the call.");
+            }
+            return;
+        };
+        let values = serde_json::Value::from(outcome.values.clone()).to_string();
         tracing::info!(
-            summary =
-                report.summary.as_deref().map(|text| tracing::field::display(Words::new(text))),
-            outcome =
-                values.map(|v| tracing::field::display(Words::new(&v.to_string()).to_string())),
-            problems = outcome.map_or(0, |outcome| outcome.problems.len()),
+            summary = %Words::new(report.summary.as_deref().unwrap_or_default()),
+            outcome = %Words::new(&values),
+            problems = outcome.problems.len(),
             "Record of the call."
         );
     }
