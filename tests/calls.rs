@@ -6,6 +6,7 @@
 //! - `talk`: questions are answered: spoken, typed, interrupted, unasked. `arabic`: in Arabic.
 //! - `waiting`: a late answer is covered; captions keep time with the voice.
 //! - `invented`: what is no speech becomes no words; `noises` makes two hundred such sounds.
+//! - `memory`: a real model sums up a long call without costing it time, and writes its record.
 //! - `faults`: an engine or the server dies in mid-call, a caller leaves in mid-reply.
 //! - `official`: LiveKit's own client hears the agent.
 //! - `churn`: many calls one after another leave nothing behind.
@@ -25,6 +26,7 @@ mod calls {
     mod faults;
     mod house;
     mod invented;
+    mod memory;
     mod noises;
     mod official;
     mod phone;

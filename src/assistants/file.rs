@@ -26,6 +26,7 @@ const VERSION_DIGITS: usize = 12;
 /// Keys of the site's configuration that an assistant may override under the same name.
 const LLM_KEYS: &[&str] = &["temperature"];
 const STT_KEYS: &[&str] = &["prompt"];
+const MEMORY_KEYS: &[&str] = &["turns_max", "tokens_max", "summary", "summary_tokens_max"];
 
 /// Keys of `[turn]` that belong to the machine and not to a call.
 const TURN_OF_THE_SITE: &[&str] = &["detector_threads", "speculation_calls_max"];
@@ -41,8 +42,6 @@ const LIMITS: &[(&str, &str)] = &[
 /// Keys that people will look for.
 const NOT_YET: &[(&str, &str)] = &[
     ("tools", "tools are not available yet; remove the section"),
-    ("memory", "memory of the call is not available yet; remove it"),
-    ("outcome", "outcomes are not available yet; remove it"),
     ("knowledge", "documents are not available yet; put what is short into the prompt"),
     ("lexicon", "an assistant's own lexicon is not available yet; use the site's"),
     ("fillers", "an assistant's own fillers are not available yet; use the site's"),
@@ -139,6 +138,7 @@ impl File<'_> {
         self.voices(&root, &languages, &mut base);
         self.engines(&root);
         let remote = super::remote::read(&root);
+        let outcome = super::outcome::read(&root);
         root.finish(&NOT_YET.iter().copied().collect());
 
         let mut configs = BTreeMap::new();
@@ -171,7 +171,7 @@ impl File<'_> {
         let version = hex::encode(self.digest.finalize());
         let version = Version(version.chars().take(VERSION_DIGITS).collect());
         let name = name.to_owned();
-        Some(Assistant { name, title, version, languages, configs, rules, remote })
+        Some(Assistant { name, title, version, languages, configs, rules, remote, outcome })
     }
 
     /// The starter as we ship it speaks the site's languages, and says what it has to say in those
@@ -455,7 +455,7 @@ impl File<'_> {
             }
             limits.finish(&BTreeMap::new());
         }
-        for (of, names) in [("llm", LLM_KEYS), ("stt", STT_KEYS)] {
+        for (of, names) in [("llm", LLM_KEYS), ("stt", STT_KEYS), ("memory", MEMORY_KEYS)] {
             let Some(section) = root.section(of) else { continue };
             names.iter().for_each(|name| take(&section, name, of, format!("{of}.{name}")));
             let models = BTreeMap::from([(

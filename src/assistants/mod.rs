@@ -13,6 +13,7 @@ mod file;
 mod finding;
 mod folder;
 mod library;
+mod outcome;
 mod reload;
 mod remote;
 mod rules;
@@ -33,6 +34,7 @@ pub use choice::{Choice, ChoiceError};
 pub use finding::{Finding, Findings};
 pub use folder::{ASSISTANTS_MAX, FILE_BYTES_MAX, Folder, ReadError};
 pub use library::Library;
+pub use outcome::{FieldKind, OutcomeField, OutcomeSchema};
 pub use reload::{Assistants, ReloadState};
 pub use voices::Voices;
 
@@ -84,6 +86,7 @@ pub struct Assistant {
     rules: Arc<Rules>,
     /// What its calls may send to engines elsewhere.
     remote: Grant,
+    outcome: Option<OutcomeSchema>,
 }
 
 impl Assistant {
@@ -105,6 +108,11 @@ impl Assistant {
     /// What is to be done when something is so.
     pub const fn rules(&self) -> &Arc<Rules> {
         &self.rules
+    }
+
+    /// What is to be known about its calls when they are over.
+    pub fn outcome(&self) -> Option<&OutcomeSchema> {
+        self.outcome.as_ref()
     }
 
     /// What it speaks; the first is its own.

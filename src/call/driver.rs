@@ -4,7 +4,9 @@
 //! engine, and never sleeps, because the transport yields an event every 20 ms.
 
 mod acting;
+mod asides;
 mod ending;
+mod feelings;
 mod playing;
 mod routing;
 
@@ -17,6 +19,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::action::{Action, Ordered, Reason, Surroundings, SwitchboardError};
+use super::aside::AsideOutcome;
 use super::fillers::{self, Fillers};
 use super::hearing::{Ears, Heard, UsualLevel};
 use super::judging::Judging;
@@ -27,6 +30,9 @@ use super::replying::{self, Content, ReplyEvent};
 use super::report::{CallEvent, CallReport, Reporter};
 use super::speculation::{Preparation, PreparedReply, SpeculationGate};
 use super::speech_gate::SpeechEdge;
+use asides::Asides;
+use feelings::Feelings;
+
 use crate::assistants::Assistant;
 use crate::config::Config;
 use crate::dialog::History;
@@ -78,6 +84,8 @@ pub(crate) enum Outcome {
     Told(Box<(Action, Reason, Option<String>)>),
     /// The caller is with somebody else, or still with us.
     Transferred(Result<(), SwitchboardError>),
+    /// Work aside is over, or was dropped.
+    Aside(u64, AsideOutcome),
 }
 
 /// Outcomes that may wait: a reply's audio comes in chunks of 100 ms. Full: the engines wait.
@@ -129,12 +137,15 @@ pub(super) async fn run_observed(
         let ended = call.obey(transport.as_mut());
         call.play(transport.as_mut());
         call.act(transport.as_mut());
+        call.use_slack(transport.now());
         if let Some(reason) = ended.or_else(|| call.obey(transport.as_mut())) {
             break reason;
         }
     };
     let now = transport.now();
+    call.asides.stop();
     transport.close(reason.as_str()).await;
+    call.reporter.knows(call.history.variables().clone());
     call.reporter.end(reason, now)
 }
 
@@ -172,6 +183,8 @@ struct Call {
     caller_language: String,
     acting: Acting,
     routing: Routing,
+    feelings: Feelings,
+    asides: Asides,
 }
 
 /// A piece of audio whose words are awaited.
@@ -228,7 +241,6 @@ impl Call {
             conversation: call_id,
             config,
             engines,
-            gate,
             agent_rate_hz,
             outcomes,
             transcriptions: HashMap::new(),
@@ -238,6 +250,9 @@ impl Call {
             reading_ahead: None,
             caller_segment: 0,
             fillers: Fillers::default(),
+            feelings: Feelings::default(),
+            asides: Asides::new(&gate),
+            gate,
             rendering,
             caller_language,
             acting: Acting::new(surroundings),
@@ -293,6 +308,7 @@ impl Call {
         for edge in edges {
             if let SpeechEdge::Started { .. } = edge {
                 self.judging.stop(); // the caller has answered that question
+                self.asides.caller_spoke(now);
             }
             self.input(
                 now,
@@ -345,6 +361,7 @@ impl Call {
             Outcome::Ordered(ordered) => drop(self.order(now, *ordered)),
             Outcome::Told(told) => self.told(now, *told),
             Outcome::Transferred(result) => self.transferred(now, result),
+            Outcome::Aside(id, outcome) => self.aside_over(now, id, outcome),
         }
     }
 
@@ -359,6 +376,7 @@ impl Call {
         };
         let outcome = match result {
             Ok(heard) => {
+                self.feelings.heard(asked.sound, self.usual_level.dbfs(), &heard.text);
                 self.learn_from(&asked, &heard);
                 if let Some((words, why, evidence)) = heard.refused {
                     self.routing.facts.refusals += 1;
@@ -499,7 +517,10 @@ impl Call {
                         transport.clear_audio();
                     }
                 }
-                TurnOutput::Unanswered { utterance: _, why } => self.reporter.unanswered(why),
+                TurnOutput::Unanswered { utterance: _, why } => {
+                    self.asides.nobody_waits();
+                    self.reporter.unanswered(why);
+                }
                 TurnOutput::State(state) => transport.set_agent_state(state),
                 TurnOutput::End(reason) => return Some(reason),
             }
@@ -554,6 +575,8 @@ impl Call {
         self.reporter.tell(CallEvent::Caller { text: to.to_owned() });
         let transcript = self.transcript_at.take().filter(|_| speech_ended.is_some());
         self.reporter.begin(reply, to, speech_ended, transcript, now);
+        self.asides.nobody_waits();
+        self.feel(to);
         self.history.caller_said(to);
         // Digits and marks are in the language that is spoken anyway.
         if to.chars().any(char::is_alphabetic) {

@@ -4,6 +4,8 @@
 //! own and report over one bounded channel, so that a slow engine never stops the audio.
 
 pub mod action;
+mod after;
+mod aside;
 mod driver;
 mod fillers;
 mod hearing;
@@ -20,6 +22,7 @@ mod speech_gate;
 mod tests;
 
 pub use action::Surroundings;
+pub use after::{Clerk, Conclusion, NotConcluded, conclude};
 pub use driver::{CallSetup, run, run_gated};
 pub use fillers::prepare as prepare_fillers;
 pub use report::{CallEvent, CallReport, RefusedTranscript, TurnReport, TurnTiming};

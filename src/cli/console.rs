@@ -163,6 +163,10 @@ async fn print_events(mut events: mpsc::Receiver<CallEvent>, json: bool) {
                     action.action, action.detail, action.reason
                 );
             }
+            CallEvent::Sentiment { value, smoothed, why, .. } if !why.is_empty() => {
+                println!("        (feels {value:+.2}, so far {smoothed:+.2}: {})", why.join(", "));
+            }
+            CallEvent::Sentiment { .. } => {}
             CallEvent::Unanswered { why } => println!("        ({why})"),
             CallEvent::Ended { reason } => println!("        (call over: {reason})"),
             CallEvent::Turn(turn) => {

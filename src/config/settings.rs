@@ -37,6 +37,12 @@ pub struct Config {
     pub stt: SttConfig,
     /// Language model.
     pub llm: LlmConfig,
+    /// What the model remembers of a long call.
+    pub memory: MemoryConfig,
+    /// The record of a call that is over.
+    pub after_call: AfterCallConfig,
+    /// How the caller feels.
+    pub sentiment: SentimentConfig,
     /// Text to speech.
     pub tts: TtsConfig,
     /// Where weights and libraries are.
@@ -423,6 +429,61 @@ impl Default for LlmConfig {
             temperature: 0.0,
             timeout_ms: 15_000,
         }
+    }
+}
+
+/// `[memory]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MemoryConfig {
+    /// Exchanges that the model sees word by word, at most.
+    pub turns_max: u32,
+    /// Tokens of these, at most, by a guess on the safe side; 0: what llm.context_tokens has room for.
+    pub tokens_max: u32,
+    /// Sum up the start of a conversation that grows towards these limits, while nobody waits; off, or
+    /// where no such moment comes: the oldest exchanges are forgotten.
+    pub summary: bool,
+    /// Tokens of such a summary, at most.
+    pub summary_tokens_max: u32,
+}
+
+impl Default for MemoryConfig {
+    fn default() -> Self {
+        Self { turns_max: 20, tokens_max: 0, summary: true, summary_tokens_max: 120 }
+    }
+}
+
+/// `[after_call]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AfterCallConfig {
+    /// Sum up a call when it is over. What an assistant asks for under [outcome] is found out either way.
+    pub summary: bool,
+    /// Seconds that the record of a call may take, waiting for a moment in which no caller waits
+    /// included; 0: no record is made.
+    pub seconds_max: u32,
+}
+
+impl Default for AfterCallConfig {
+    fn default() -> Self {
+        Self { summary: true, seconds_max: 60 }
+    }
+}
+
+/// `[sentiment]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SentimentConfig {
+    /// Read how the caller feels off each turn's words and voice.
+    pub enabled: bool,
+    /// Ask the language model as well, while nobody waits. Small models know less about it than our
+    /// lists of words: measure yours with `sawt bench sentiment --with-llm`.
+    pub model: bool,
+}
+
+impl Default for SentimentConfig {
+    fn default() -> Self {
+        Self { enabled: true, model: false }
     }
 }
 

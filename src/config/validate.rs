@@ -56,6 +56,8 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
         vad,
         stt,
         llm,
+        memory,
+        after_call,
         tts,
         remote,
         records,
@@ -194,6 +196,11 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     c.within("llm.reply_tokens_max", llm.reply_tokens_max, 1, llm.context_tokens);
     c.within_f("llm.temperature", llm.temperature, 0.0, 2.0);
     c.within("llm.timeout_ms", llm.timeout_ms, 100, 600_000);
+
+    c.within("memory.turns_max", memory.turns_max, 2, 1_000);
+    c.within("memory.tokens_max", memory.tokens_max, 0, 1 << 20);
+    c.within("memory.summary_tokens_max", memory.summary_tokens_max, 20, 500);
+    c.within("after_call.seconds_max", after_call.seconds_max, 0, 600);
 
     c.within_f("tts.speed", tts.speed, 0.5, 2.0);
     let diacritizers = super::settings::DIACRITIZERS;

@@ -48,6 +48,13 @@ pub const LANGUAGE_SWITCHES: &str = "sawt_language_switches_total";
 pub const ACTIONS: &str = "sawt_actions_total";
 /// Counter: rules that fired.
 pub const RULES_FIRED: &str = "sawt_rules_fired_total";
+/// Counter: turns of callers, by how they felt, `feeling` (angry, neutral, pleased).
+pub const TURN_FEELINGS: &str = "sawt_turn_feelings_total";
+/// Histogram, -1 to 1: how callers felt at the end of their calls.
+pub const CALL_SENTIMENT: &str = "sawt_call_sentiment";
+/// Counter: work done while nobody waits, by `kind` (verdict, summary, record) and `outcome` (done,
+/// dropped because somebody came to wait, failed, useless).
+pub const ASIDES: &str = "sawt_asides_total";
 /// Counter: starts of an engine process after its first, by `engine`.
 pub const ENGINE_RESTARTS: &str = "sawt_engine_restarts_total";
 /// Gauge: 1 while an engine answers its probe, by `engine`.
@@ -72,6 +79,7 @@ const TURN_BUCKETS: [f64; 16] =
 
 /// Upper bounds, in seconds, for small models that stand before a voice.
 const SMALL_MODEL_BUCKETS: [f64; 7] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.2];
+const SENTIMENT_BUCKETS: [f64; 9] = [-0.75, -0.5, -0.25, -0.1, 0.1, 0.25, 0.5, 0.75, 1.0];
 
 /// The parts of a turn's latency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +131,8 @@ pub fn install() -> Result<PrometheusHandle, MetricsError> {
         .map_err(wrong)?
         .set_buckets_for_metric(Matcher::Full(DIACRITIZER_SECONDS.into()), &SMALL_MODEL_BUCKETS)
         .map_err(wrong)?
+        .set_buckets_for_metric(Matcher::Full(CALL_SENTIMENT.into()), &SENTIMENT_BUCKETS)
+        .map_err(wrong)?
         .install_recorder()
         .map_err(wrong)?;
     describe();
@@ -156,6 +166,9 @@ fn describe() {
     describe_counter!(LANGUAGE_SWITCHES, "Changes of a caller's language, by the new one");
     describe_counter!(ACTIONS, "Actions of rules and tools, by kind and result");
     describe_counter!(RULES_FIRED, "Rules that fired");
+    describe_counter!(TURN_FEELINGS, "Turns of callers, by how they felt");
+    describe_histogram!(CALL_SENTIMENT, "How callers felt at the end of their calls, -1 to 1");
+    describe_counter!(ASIDES, "Work done while nobody waits, by kind and outcome");
     describe_counter!(ENGINE_RESTARTS, "Starts of an engine process after its first");
     describe_gauge!(ENGINE_READY, "1 while an engine answers its probe");
     describe_counter!(ASSISTANTS_RELOADS, "Readings of changed assistants, by outcome");
@@ -237,6 +250,21 @@ pub fn action(action: &'static str, done: bool) {
 /// A rule fired.
 pub fn rule_fired() {
     counter!(RULES_FIRED).increment(1);
+}
+
+/// A turn felt like this; `feeling` is one of three fixed words.
+pub fn turn_felt(feeling: &'static str) {
+    counter!(TURN_FEELINGS, "feeling" => feeling).increment(1);
+}
+
+/// A call ended with the caller feeling like this.
+pub fn call_felt(sentiment: f32) {
+    histogram!(CALL_SENTIMENT).record(f64::from(sentiment));
+}
+
+/// What became of work aside; both are fixed words.
+pub fn aside(kind: &'static str, outcome: &'static str) {
+    counter!(ASIDES, "kind" => kind, "outcome" => outcome).increment(1);
 }
 
 /// An engine process was started again.

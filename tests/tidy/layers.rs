@@ -4,7 +4,8 @@ use crate::none;
 use crate::source::files;
 
 /// Modules that decide and compute, and never do: a call replays exactly because of them.
-const PURE: &[&str] = &["src/turn/", "src/rules/", "src/speech/", "src/dialog/", "src/audio/"];
+const PURE: &[&str] =
+    &["src/turn/", "src/rules/", "src/speech/", "src/dialog/", "src/audio/", "src/sentiment/"];
 
 /// What a pure module may not name.
 const WORLD: &[&str] = &[
@@ -45,6 +46,7 @@ const MAY_NOT_NAME: &str = "
     turn:       cli http worker call audio dialog speech engines transport::livekit policy models telemetry
     dialog:     cli http worker call transport policy models
     speech:     cli http worker call dialog turn engines transport policy models telemetry
+    sentiment:  cli http worker call audio dialog turn engines transport policy models telemetry config
     audio:      cli http worker call dialog turn engines transport speech config
     engines:    cli http worker call dialog turn transport
     transport:  cli http worker call dialog engines

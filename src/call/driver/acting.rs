@@ -237,6 +237,7 @@ impl Call {
             }
             Action::SetVariable { name, value } => {
                 self.acting.variables.insert(name.clone(), value.clone());
+                self.remember_variable(name, value);
                 Ok(())
             }
             Action::EndCall { say } => {
@@ -307,6 +308,14 @@ impl Call {
         Ok(())
     }
 
+    /// The model sees it from now on, and the call's record.
+    fn remember_variable(&mut self, name: &str, value: &Value) {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        if let Err(error) = self.history.set_variable(name, &text) {
+            tracing::warn!(%error, "A variable is known to rules alone.");
+        }
+    }
+
     /// From here on `assistant` answers: its prompt, voices, languages and manners.
     pub(super) fn follow(&mut self, assistant: Arc<Assistant>, with_history: bool) {
         let config = Arc::clone(assistant.config(&self.caller_language));
@@ -324,6 +333,8 @@ impl Call {
             self.history.instruct(&config.agent.system_prompt);
         } else {
             self.history = History::for_call(&config);
+            let known = self.acting.variables.clone();
+            known.iter().for_each(|(name, value)| self.remember_variable(name, value));
         }
         self.guard = guard_of(&config).map(Arc::new);
         let policy = config.agent.language_policy.as_str().into();

@@ -78,6 +78,7 @@ impl Call {
                 self.history.retract_caller(&reply.to);
                 self.routing.facts.retract_turn();
                 self.acting.unsaid(id);
+                self.feelings.retract();
                 self.reporter.forget(id);
             }
             StopReason::Interrupted | StopReason::TimedOut | StopReason::Ending => {
@@ -87,6 +88,7 @@ impl Call {
                 let answer = !reply.to.is_empty() && why == StopReason::Interrupted;
                 self.routing.facts.interruptions += i64::from(answer);
                 if why == StopReason::Interrupted {
+                    self.feelings.talked_over();
                     self.read_on();
                 }
             }

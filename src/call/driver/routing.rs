@@ -99,6 +99,8 @@ impl Call {
         self.routing.facts.caller_said(to, &language);
         if let Some(mood) = &self.acting.surroundings.mood {
             self.routing.facts.feel(mood.of_turn(to, &language));
+        } else if let Some(mood) = self.feelings.last {
+            self.routing.facts.feel_smoothed(mood.value.into(), mood.smoothed.into());
         }
         match self.judge_moment(now) {
             None => Routed::AsUsual,
