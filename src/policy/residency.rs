@@ -169,6 +169,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_history_that_was_to_stay_stays_with_whoever_takes_over() {
+        let open = Grant { text: true, audio: true, stages: Stages::ALL };
+        let sealed = Grant::default();
+        assert_eq!(open.over_history_of(sealed), Grant { text: false, ..open });
+        assert_eq!(open.over_history_of(open), open);
+        assert_eq!(sealed.over_history_of(open), sealed);
+    }
+
+    #[test]
     fn all_three_must_allow_it_and_each_kind_of_data_apart() {
         let mut allowed = 0;
         for bits in 0_u32..1 << 7 {

@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn the_longest_phrase_wins_and_the_word_over_its_stem() {
         let forms = |text: &str| -> Vec<Vec<String>> {
-            text.split(' ').map(|word| super::super::forms::forms(word)).collect()
+            text.split(' ').map(super::super::forms::forms).collect()
         };
         let found = |text: &str| OURS.longest(&forms(text)).map(|e| e.words.join(" "));
         assert_eq!(found("thanks for nothing at all").as_deref(), Some("thanks for nothing"));
