@@ -4,6 +4,7 @@
 //! - `house`: one server and one `sawt serve` that the tests share; calls come one after another.
 //! - `phone`: a caller in a test's hands. `speech`: what it says, and what was said to it.
 //! - `talk`: questions are answered: spoken, typed, interrupted, unasked. `arabic`: in Arabic.
+//! - `languages`: a caller who changes the language is answered in it.
 //! - `waiting`: a late answer is covered; captions keep time with the voice.
 //! - `invented`: what is no speech becomes no words; `noises` makes two hundred such sounds.
 //! - `memory`: a real model sums up a long call without costing it time, and writes its record.
@@ -26,6 +27,7 @@ mod calls {
     mod faults;
     mod house;
     mod invented;
+    mod languages;
     mod memory;
     mod noises;
     mod official;

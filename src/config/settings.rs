@@ -288,7 +288,7 @@ impl Default for TurnConfig {
             ),
             speculation: true,
             speculation_calls_max: 0,
-            early_transcript_ms: 100,
+            early_transcript_ms: 40,
             interruption_pause_ms: 120,
             interruption_ms: 500,
             interruption_words_min: 1,

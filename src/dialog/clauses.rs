@@ -19,6 +19,10 @@ const COMMA_WORDS_MIN: [usize; 3] = [3, 6, 12];
 /// Words before the first clause ends in front of a conjunction.
 const CONJUNCTION_WORDS_MIN: usize = 5;
 
+/// Words before the first clause ends where a speaker's phrase does: between a long subject and its
+/// verb, or in front of a time, a place or a manner.
+const PHRASE_WORDS_MIN: usize = 4;
+
 /// Words after which the first clause ends between any two that need not stay together: 2 to 3 s
 /// of speech. A model writes a longer sentence in more time than people wait for an answer.
 const FIRST_WORDS_MAX: usize = 8;
@@ -102,14 +106,18 @@ impl ClauseSplitter {
 
     /// Whether the first clause may end after `word`, its number `words`, without punctuation.
     fn can_end_early(&self, words: usize, word: &str, text: &str, next: usize) -> bool {
-        if words < CONJUNCTION_WORDS_MIN || binds_on(word) {
+        if words < PHRASE_WORDS_MIN.min(CONJUNCTION_WORDS_MIN) || binds_on(word) {
             return false;
         }
         // Whole, so that "so" is not the beginning of "software".
         let Some(end) = word_end(text, next) else { return false };
         let following = &text[next..end];
-        let keeps = following.chars().next().is_none_or(|c| !c.is_alphabetic());
-        !keeps && (words >= FIRST_WORDS_MAX || is_conjunction(following))
+        if following.chars().next().is_none_or(|c| !c.is_alphabetic()) {
+            return false;
+        }
+        words >= FIRST_WORDS_MAX
+            || (words >= CONJUNCTION_WORDS_MIN && is_conjunction(following))
+            || (words >= PHRASE_WORDS_MIN && begins_phrase(following))
     }
 }
 
@@ -265,6 +273,20 @@ fn is_conjunction(word: &str) -> bool {
     KNOWN.iter().any(|known| bare.eq_ignore_ascii_case(known))
         || ARABIC.contains(&bare.as_str())
         || JOINED.iter().any(|joined| bare.starts_with(joined))
+}
+
+/// Whether a speaker may draw breath in front of `word`, as nobody does before the last word of a
+/// sentence, or inside "look for", "log in", "يبحث عن".
+fn begins_phrase(word: &str) -> bool {
+    const KNOWN: &[&str] = &[
+        // Verbs of a subject that has been said.
+        "is", "are", "was", "were", "has", "have", "had", "will", "would", "can", "could", "should",
+        "must", "may", "does", "did", // Times, places and manners.
+        "from", "between", "during", "within", "through", "before", "after", "without",
+    ];
+    const ARABIC: &[&str] = &["من", "في", "خلال", "منذ", "حتى", "قبل", "بعد", "عبر", "بين", "بدون"];
+    KNOWN.iter().any(|known| word.eq_ignore_ascii_case(known))
+        || ARABIC.contains(&without_marks(word).as_str())
 }
 
 /// Without the vowel marks of Arabic.

@@ -23,6 +23,8 @@ fn policy() -> TurnPolicy {
             ..TurnPolicy::default().endpointing
         },
         judge_pauses: false,
+        // Round numbers: what is tested is the order of things.
+        early_transcript: Some(Duration::from_millis(100)),
         filler_after: None,
         interruption_pause: Duration::from_millis(200),
         interruption_min: Duration::from_millis(500),

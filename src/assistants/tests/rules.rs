@@ -1,7 +1,7 @@
 //! Rules in assistants' files: what they become, and how mistakes are told.
 
 use super::*;
-use crate::rules::{Action, TransferTo};
+use crate::rules::{Action, CallFacts, Judge, TransferTo};
 
 fn desk_with(rules: &str) -> String {
     format!("{DESK}{rules}")
@@ -12,9 +12,7 @@ fn check_rules(rules: &str, expected: Expect) {
     check_desk(&desk_with(rules), expected);
 }
 
-#[test]
-fn rules_are_asked_by_priority_and_act_in_a_fixed_order() {
-    let rules = r#"
+const RULES: &str = r#"
 [[rules]]
 name = "late"
 when = "duration_s > 600"
@@ -40,7 +38,10 @@ name = "other"
 when = "said(\"sales\")"
 hand_over = { assistant = "desk", with_history = false }
 "#;
-    let text = desk_with(rules);
+
+#[test]
+fn rules_are_asked_by_priority_and_act_in_a_fixed_order() {
+    let text = desk_with(RULES);
     let dir = folder(&[("desk.toml", &text), DESK_FILES[1], DESK_FILES[2]]);
     let library = load(&dir).unwrap();
     let rules: Vec<_> = library.default().rules().iter().collect();
@@ -141,4 +142,52 @@ fn huge_and_deep_conditions_are_findings_and_nothing_worse() {
     let many = "[[rules]]\nname = \"x\"\nwhen = \"turn > 1\"\nend_call = true\n".repeat(60);
     let dir = folder(&[("desk.toml", &desk_with(&many)), DESK_FILES[1], DESK_FILES[2]]);
     assert!(load(&dir).expect_err("too many").to_string().contains("at most 50"));
+}
+
+/// Loads the desk with these rules. What loads can be judged; what does not says where.
+fn load_and_judge(rules: &str) {
+    let text = desk_with(rules);
+    let dir = folder(&[("desk.toml", &text), DESK_FILES[1], DESK_FILES[2]]);
+    match load(&dir) {
+        Ok(library) => {
+            let mut facts = CallFacts::default();
+            let mut judge = Judge::new(Arc::clone(library.default().rules()));
+            judge.look(&facts);
+            facts.caller_said("I want a person.", "en");
+            judge.look(&facts);
+        }
+        Err(findings) => {
+            let lines = text.lines().count();
+            let all = findings.0.iter().all(|finding| (1..=lines + 1).contains(&finding.line));
+            assert!(all && !findings.0.is_empty(), "{findings}\n{text}");
+        }
+    }
+}
+
+proptest::proptest! {
+    /// Pieces of rules in any order and damage: read or refused, and never a panic.
+    #[test]
+    fn any_rules_are_taken(
+        pieces in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "[[rules]]", "[rules]", "[rules.set]", "name", "when", "=", "\"turn > 2\"", "\"x\"", "\"", "\n", "priority",
+                "once", "cooldown_turns", "true", "false", "-1", "1e9", "9223372036854775808", "inf", "{", "}", "[", "]", ",", ".",
+                "say", "ar", "en", "transfer", "queue", "sip", "wait_s", "hand_over", "assistant", "with_history", "end_call",
+                "set", "escalate", "webhook", "url", "\"https://x\"", "payload", "send_dtmf", "\"1#*\"", "'said(\"a\")'", "{{ fee }}",
+                "\"\"\"", "#", "\u{202e}", "\u{0}", "أ", "\"sentiment < -0.5 ||\"", "\"1 / 0 > 1\"", "1979-05-27",
+            ]),
+            0..60,
+        ),
+        join in proptest::sample::select(vec!["", " ", "\n"]),
+    ) {
+        load_and_judge(&pieces.join(join));
+    }
+
+    #[test]
+    fn any_change_of_real_rules_is_taken(at in 0_usize..900, cut in 0_usize..20, new in ".{0,8}") {
+        let mut text: Vec<char> = RULES.chars().collect();
+        let at = at.min(text.len());
+        text.splice(at..(at + cut).min(text.len()), new.chars());
+        load_and_judge(&text.into_iter().collect::<String>());
+    }
 }

@@ -48,6 +48,7 @@ async fn a_turn_that_comes_again_longer_is_felt_once() {
     let mut config = quiet_config();
     config.turn.endpointing_ms = 300;
     config.turn.endpointing_ms_min = 300;
+    config.turn.early_transcript_ms = 100;
     let heard = ["this is terrible", "this is terrible traffic but you are great"];
     let engines = slow_engines(&heard);
     let (report, events) = paced_call(config, vec![speech(900, 320, 900)], engines).await;

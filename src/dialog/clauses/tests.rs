@@ -65,6 +65,29 @@ fn the_first_clause_ends_before_a_conjunction() {
 }
 
 #[test]
+fn the_first_clause_ends_where_a_speakers_phrase_does() {
+    check("The capital of France is Paris.", &["The capital of France", "is Paris."]);
+    check("Your new card will arrive on Monday.", &["Your new card will arrive on Monday."]);
+    check(
+        "The new card for your account will arrive on Monday.",
+        &["The new card for your account", "will arrive on Monday."],
+    );
+    check(
+        "Our main office opens from nine to five.",
+        &["Our main office opens", "from nine to five."],
+    );
+    check(
+        "يفتح فرعنا الرئيسي أبوابه من التاسعة صباحا",
+        &["يفتح فرعنا الرئيسي أبوابه", "من التاسعة صباحا"],
+    );
+    // Not before the last word, not after too little, and not after a word that leads on.
+    check_whole("Please tell me what your name is.");
+    check_whole("The sun is a star.");
+    check_whole("Those are all that there are today.");
+    check_whole("We are open all of it from nine.");
+}
+
+#[test]
 fn a_long_first_clause_ends_where_its_words_need_not_stay_together() {
     check(
         "Our main office downtown opens every single weekday morning except public holidays",
@@ -92,12 +115,12 @@ fn words_that_belong_together_are_not_parted() {
         &["Please come and see us here tomorrow at the new", "office downtown"],
     );
     check(
-        "The total for this whole long order was 25 dollars and change",
-        &["The total for this whole long order was 25 dollars", "and change"],
+        "The total for this long new order costs 25 dollars and change",
+        &["The total for this long new order costs 25 dollars", "and change"],
     );
     check(
-        "وصل طلبك الجديد إلى فرعنا الرئيسي الكبير في مدينة عمان اليوم",
-        &["وصل طلبك الجديد إلى فرعنا الرئيسي الكبير في مدينة", "عمان اليوم"],
+        "وصل طلبك الجديد إلى فرعنا الرئيسي الكبير بتلك المدينة الجميلة اليوم",
+        &["وصل طلبك الجديد إلى فرعنا الرئيسي الكبير بتلك", "المدينة الجميلة اليوم"],
     );
 }
 
@@ -111,7 +134,7 @@ fn numbers_times_and_abbreviations_are_not_cut() {
     check_whole("The U.S. office is closed.");
     check_whole("قال د. أحمد نعم.");
     check_whole("السعر 3.5 دينار.");
-    check_whole("بلغ الرصيد 1,500.50 ر.س. في حسابك");
+    check_whole("بلغ الرصيد 1,500.50 ر.س. بحسابك");
     check_whole("بلغ الرصيد ١٬٥٠٠٫٥٠ ريال");
     check_whole("عنواننا ص.ب. 1234 الرياض");
     check_whole("مع أ.د. محمد");

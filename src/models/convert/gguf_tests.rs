@@ -48,7 +48,8 @@ fn whole() -> Vec<u8> {
     let blocks: Vec<u8> = (0..4).flat_map(|_| block()).collect();
     model(&[
         ("token_embd.weight", &[64, 2], 8, blocks.clone()),
-        ("blk.0.ffn_up.weight", &[64, 2], 8, blocks),
+        ("blk.0.ffn_up.weight", &[64, 2], 8, blocks.clone()),
+        ("output.weight", &[64, 2], 8, blocks),
         ("blk.0.norm.weight", &[4], 0, vec![7; 16]),
     ])
 }
@@ -70,11 +71,11 @@ fn matrices_become_iq4_nl_and_all_else_stays() {
     };
     let (before, after) = (index(&input), index(&output));
     let kinds: Vec<u32> = after.tensors.iter().map(|tensor| tensor.kind).collect();
-    assert_eq!(kinds, [8, IQ4_NL, 0]);
+    assert_eq!(kinds, [8, IQ4_NL, IQ4_NL, 0]);
     let bytes_of = |bytes: &[u8], index: &Index, n: usize, count: usize| {
         bytes[(index.weights_at + index.tensors[n].offset) as usize..][..count].to_vec()
     };
-    for (n, count) in [(0, 4 * 34), (2, 16)] {
+    for (n, count) in [(0, 4 * 34), (3, 16)] {
         assert_eq!(bytes_of(&output, &after, n, count), bytes_of(&input, &before, n, count));
     }
     let names = |index: &Index| {
@@ -86,7 +87,9 @@ fn matrices_become_iq4_nl_and_all_else_stays() {
     assert_eq!(output[kind..kind + 4], FILE_IQ4_NL.to_le_bytes());
     let mut expected = Vec::new();
     write_iq4_nl(&std::array::from_fn(|i| i as f32), &mut expected);
-    assert_eq!(bytes_of(&output, &after, 1, 4 * IQ4_NL_BYTES), expected.repeat(4));
+    for n in [1, 2] {
+        assert_eq!(bytes_of(&output, &after, n, 4 * IQ4_NL_BYTES), expected.repeat(4));
+    }
 }
 
 #[test]
