@@ -60,10 +60,53 @@ fn silero_finds_the_speech_and_only_the_speech() {
     assert!(fraction(&heard[heard.len() - 20..]) < 0.01, "{:?}", &heard[heard.len() - 20..]);
 }
 
+/// Seconds of hostile and of ordinary sound, each with the clip's speech somewhere in it: speech alone, in noise of
+/// several strengths, clipped, barely audible; then full-scale noise, a square wave, and a single click in silence.
+fn sounds() -> Vec<(String, Vec<i16>)> {
+    let clip = clip();
+    let mut seed = 7_u32;
+    let mut noise = move || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 16) as f32 / 32_768.0 - 1.0
+    };
+    let mut sounds = Vec::new();
+    for (gain, hiss) in
+        [(1.0, 0.0), (1.0, 30.0), (1.0, 300.0), (1.0, 3_000.0), (0.01, 0.0), (12.0, 100.0)]
+    {
+        let heard = clip.iter().map(|&s| (f32::from(s) * gain + noise() * hiss) as i16);
+        sounds.push((format!("speech × {gain} in noise of {hiss}"), heard.collect()));
+    }
+    sounds.push(("noise".into(), (0..64_000).map(|_| (noise() * 32_767.0) as i16).collect()));
+    let square = |n: usize| if n / 40 % 2 == 0 { i16::MAX } else { i16::MIN };
+    sounds.push(("square wave".into(), (0..64_000).map(square).collect()));
+    let click = |n: usize| if n == 9_000 { i16::MIN } else { 0 };
+    sounds.push(("click".into(), (0..32_000).map(click).collect()));
+    sounds
+}
+
+#[test]
+fn our_network_hears_what_onnx_runtime_hears() {
+    let Some((library, model)) = models() else { return };
+    let reference = SileroModel::load_in_library(&library, &model).unwrap();
+    let ours = SileroModel::load(&library, &model).unwrap();
+    assert!(!ours.is_in_library(), "the network was refused at load");
+    let mut theirs = SileroVad::new(reference);
+    let mut ours = SileroVad::new(ours);
+    // One caller hears all of it, six times over: what is remembered may not drift apart.
+    for (sound, pcm) in sounds().iter().cycle().take(54) {
+        let wanted = scores(&mut theirs, pcm);
+        let heard = scores(&mut ours, pcm);
+        let apart = wanted.iter().zip(&heard).map(|(a, b)| (a - b).abs());
+        let apart = apart.fold(0.0, f32::max);
+        assert!(apart < 1e-4, "{sound}: {apart}");
+    }
+}
+
 #[test]
 fn without_the_context_of_the_window_before_speech_is_missed() {
-    let Some(model) = model() else { return };
-    let mut vad = SileroVad::new(model);
+    let Some((library, model)) = models() else { return };
+    // The network of our own takes no other length.
+    let mut vad = SileroVad::new(SileroModel::load_in_library(&library, &model).unwrap());
     let windows = clip();
     let windows = windows.chunks_exact(WINDOW_SAMPLES);
     let heard: Vec<f32> = windows.map(|window| vad.score_without_context(window)).collect();
