@@ -34,6 +34,8 @@ pub fn run(config: &Config, file: Option<&Path>, passes: usize) -> anyhow::Resul
     );
     let mut report = Report::new("vad");
     report.setup.insert("model", "silero-vad".into());
+    let runs_in = if model.is_in_library() { "ONNX Runtime" } else { "sawt-vad" };
+    report.setup.insert("runs in", runs_in.into());
     report.setup.insert("windows", windows.len().to_string());
     let window_s = duration_of(WINDOW_SAMPLES as u64, CALLER_RATE_HZ).as_secs_f64();
     for pass in 0..passes {

@@ -117,6 +117,11 @@ const FOREIGN: &[Foreign] = &[
         ],
         instead: "a trait of crate::engines",
     },
+    Foreign {
+        names: &["pulp"],
+        homes: &["engines/vad/"],
+        instead: "a loop the compiler vectorises",
+    },
     Foreign { names: &["cel::"], homes: &["src/rules/"], instead: "crate::rules::Condition" },
     Foreign { names: &["whisper_rs"], homes: &["engines/stt/"], instead: "crate::engines::stt" },
     Foreign { names: &["ct2rs"], homes: &["engines/stt-ct2/"], instead: "crate::engines::stt" },
