@@ -75,9 +75,7 @@ impl Layer {
                 for p in 0..P {
                     let out = &mut out[p * outputs + at..][..block];
                     let (out, _) = S::as_mut_simd_f32s(out);
-                    for r in 0..R {
-                        out[r] = sums[p][r];
-                    }
+                    out.copy_from_slice(&sums[p]);
                 }
             }
         }

@@ -198,8 +198,8 @@ impl WithSimd for Pass<'_> {
         for cell in 0..CELLS {
             hidden[cell] = sigmoid(gates[3 * CELLS + cell]) * tanh(cells[cell]);
         }
-        for cell in 0..CELLS {
-            voice += network.voice[cell] * hidden[cell].max(0.0);
+        for (heard, weight) in hidden.iter().zip(&network.voice) {
+            voice += weight * heard.max(0.0);
         }
         sigmoid(voice)
     }
