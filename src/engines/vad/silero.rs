@@ -54,7 +54,7 @@ pub struct SileroModel {
 /// How they are run.
 #[derive(Debug)]
 enum Way {
-    Network(Network),
+    Network(Box<Network>),
     Library(Sessions),
 }
 
@@ -66,7 +66,7 @@ impl SileroModel {
     pub fn load(onnxruntime_lib: &Path, model: &Path) -> Result<Arc<Self>, VadError> {
         let sessions = Sessions::open(onnxruntime_lib, model)?;
         let way = match network(model, &sessions) {
-            Ok(network) => Way::Network(network),
+            Ok(network) => Way::Network(Box::new(network)),
             Err(why) => {
                 tracing::warn!(why, "Voice detection runs in ONNX Runtime: slower, not worse.");
                 Way::Library(sessions)

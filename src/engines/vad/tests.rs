@@ -77,7 +77,7 @@ fn sounds() -> Vec<(String, Vec<i16>)> {
         sounds.push((format!("speech × {gain} in noise of {hiss}"), heard.collect()));
     }
     sounds.push(("noise".into(), (0..64_000).map(|_| (noise() * 32_767.0) as i16).collect()));
-    let square = |n: usize| if n / 40 % 2 == 0 { i16::MAX } else { i16::MIN };
+    let square = |n: usize| if (n / 40).is_multiple_of(2) { i16::MAX } else { i16::MIN };
     sounds.push(("square wave".into(), (0..64_000).map(square).collect()));
     let click = |n: usize| if n == 9_000 { i16::MIN } else { 0 };
     sounds.push(("click".into(), (0..32_000).map(click).collect()));
