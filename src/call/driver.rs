@@ -29,6 +29,7 @@ use super::speech_gate::SpeechEdge;
 use crate::assistants::Assistant;
 use crate::config::Config;
 use crate::dialog::History;
+use crate::engines::llm::Generation;
 use crate::engines::stt::Utterance;
 use crate::engines::{EngineError, Engines};
 use crate::speech::guard::Guard;
@@ -307,7 +308,11 @@ impl Call {
     /// welcome, and what the caller heard while they speak, so that only their words are new.
     fn read_ahead(&mut self) {
         let llm = &self.engines.llm;
-        let reading = llm.read_ahead(self.conversation.clone(), self.history.messages());
+        let reading = llm.read_ahead(Generation {
+            conversation: self.conversation.clone(),
+            messages: self.history.messages(),
+            ..Generation::default()
+        });
         self.stop_reading_ahead();
         self.reading_ahead = Some(tokio::spawn(reading).abort_handle());
     }

@@ -111,6 +111,7 @@ impl ReplyTask {
             messages,
             max_tokens: llm.reply_tokens_max,
             temperature: llm.temperature,
+            ..Generation::default()
         });
         let patience = Duration::from_millis(u64::from(llm.timeout_ms));
         let mut splitter = ClauseSplitter::default();
@@ -145,7 +146,8 @@ impl ReplyTask {
                         }
                     }
                 }
-                Some(Generated::Done(_)) | None => break,
+                // Nothing was declared that could be called.
+                Some(Generated::ToolCall(_) | Generated::Done(_)) | None => break,
             }
         }
         if let Some(clause) = splitter.finish() {

@@ -119,6 +119,7 @@ impl Chat {
             messages: self.history.messages(),
             max_tokens: self.config.llm.reply_tokens_max,
             temperature: self.config.llm.temperature,
+            ..Generation::default()
         });
         let mut answer = String::new();
         while let Some(token) = tokens.next().await {
@@ -128,6 +129,7 @@ impl Chat {
                     std::io::stdout().flush()?;
                     answer.push_str(&text);
                 }
+                Generated::ToolCall(_) => {}
                 Generated::Done(stats) => {
                     println!();
                     if self.stats {

@@ -187,12 +187,13 @@ async fn in_text(
             messages: history.messages(),
             max_tokens: config.llm.reply_tokens_max,
             temperature: config.llm.temperature,
+            ..Generation::default()
         });
         let mut reply = String::new();
         while let Some(piece) = pieces.next().await {
             match piece? {
                 Generated::Text(text) => reply.push_str(&text),
-                Generated::Done(_) => break,
+                Generated::ToolCall(_) | Generated::Done(_) => break,
             }
         }
         // What is judged is what would be heard.
