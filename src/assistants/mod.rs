@@ -6,7 +6,7 @@
 //!
 //! [`Library`] is all assistants of a site as one value: read whole or not at all. [`Assistants`]
 //! holds the current one and reads it again when files change; a call keeps the one it began with.
-//! Tools and remote stages are no part of this yet: their keys are refused.
+//! Remote stages are no part of this yet: their keys are refused.
 
 mod choice;
 mod file;
@@ -20,6 +20,7 @@ mod section;
 mod template;
 #[cfg(test)]
 mod tests;
+mod tools;
 mod voices;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ pub use voices::Voices;
 
 use crate::config::Config;
 use crate::rules::Rules;
+use crate::tools::Toolbox;
 
 /// The digest of an assistant's files, as short as it is still telling them apart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -80,6 +82,7 @@ pub struct Assistant {
     /// What a call runs with that is held in this language.
     configs: BTreeMap<String, Arc<Config>>,
     rules: Arc<Rules>,
+    toolbox: Arc<Toolbox>,
 }
 
 impl Assistant {
@@ -101,6 +104,18 @@ impl Assistant {
     /// What is to be done when something is so.
     pub const fn rules(&self) -> &Arc<Rules> {
         &self.rules
+    }
+
+    /// What it can do beside talking.
+    pub const fn toolbox(&self) -> &Arc<Toolbox> {
+        &self.toolbox
+    }
+
+    /// The same, with other tools.
+    #[must_use]
+    pub fn with_toolbox(mut self, toolbox: Toolbox) -> Self {
+        self.toolbox = Arc::new(toolbox);
+        self
     }
 
     /// What it speaks; the first is its own.

@@ -166,7 +166,7 @@ name = "book"
             desk.toml:31: llm.model: one model serves all assistants: set it in sawt.toml, and name it under [engines] where this assistant needs it
             desk.toml:32: llm.temperature: 5 is out of range; it must be from 0 to 2
             desk.toml:34: engines.llm: this assistant was written for huge-model, and the site runs qwen2.5-coder-0.5b-instruct; set llm.model in sawt.toml, or add "qwen2.5-coder-0.5b-instruct" here
-            desk.toml:35: tools: tools are not available yet; remove the section
+            desk.toml:35: tools.kind: is one of table, http, message, search, transfer, end_call, dtmf, mcp
         "#]],
     );
 }

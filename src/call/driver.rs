@@ -6,6 +6,7 @@
 mod acting;
 mod playing;
 mod routing;
+mod tooling;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::action::{Action, Ordered, Reason, Surroundings, SwitchboardError};
 use super::fillers::{self, Fillers};
+use super::hands::Used;
 use super::hearing::{Ears, Heard, UsualLevel};
 use super::judging::Judging;
 use super::language::LanguageLock;
@@ -36,6 +38,7 @@ use crate::speech::guard::Guard;
 use crate::speech::language_of;
 use acting::Acting;
 use routing::Routing;
+use tooling::Tooling;
 
 use crate::transport::{CallTransport, Caption, CloseReason, Speaker, TransportEvent};
 use crate::turn::{
@@ -70,6 +73,8 @@ pub(crate) enum Outcome {
     Judged(CallTime, Result<f32, EngineError>),
     /// A filler of this language can be said from now on.
     Filler(String, Phrase),
+    /// A tool ran.
+    Used(Box<Used>),
     /// Somebody wants something done.
     Ordered(Box<Ordered>),
     /// A webhook was heard, or was not.
@@ -168,6 +173,7 @@ struct Call {
     caller_language: String,
     acting: Acting,
     routing: Routing,
+    tooling: Tooling,
 }
 
 /// A piece of audio whose words are awaited.
@@ -218,6 +224,7 @@ impl Call {
             history: History::for_call(&config),
             reporter: Reporter::new(call_id.clone(), observer)
                 .of(assistant.as_ref().map(|assistant| assistant.version())),
+            tooling: Tooling::default(),
             routing: Routing::new(assistant.as_ref(), surroundings.queue.clone()),
             assistant,
             conversation: call_id,
@@ -261,6 +268,7 @@ impl Call {
                 tracing::info!(caller = %caller.identity, "Caller can hear us.");
                 self.reporter.tell(CallEvent::Started);
                 self.acting.caller = caller.identity;
+                self.connect_tools();
                 if self.reading_ahead.is_none() {
                     self.read_ahead();
                 }
@@ -311,6 +319,7 @@ impl Call {
         let reading = llm.read_ahead(Generation {
             conversation: self.conversation.clone(),
             messages: self.history.messages(),
+            tools: self.declarations(),
             ..Generation::default()
         });
         self.stop_reading_ahead();
@@ -341,6 +350,7 @@ impl Call {
                 }
             }
             Outcome::Filler(language, phrase) => self.fillers.add(language, phrase),
+            Outcome::Used(used) => self.tool_used(&used),
             Outcome::Ordered(ordered) => self.order(now, *ordered),
             Outcome::Told(told) => self.told(now, *told),
             Outcome::Transferred(result) => self.transferred(now, result),
@@ -554,6 +564,7 @@ impl Call {
         let transcript = self.transcript_at.take().filter(|_| speech_ended.is_some());
         self.reporter.begin(reply, to, speech_ended, transcript, now);
         self.history.caller_said(to);
+        self.tooling.turn_begins(to);
         // Digits and marks are in the language that is spoken anyway.
         if to.chars().any(char::is_alphabetic) {
             self.caller_language = language_of(to, &self.config.agent.languages).to_owned();
@@ -566,7 +577,8 @@ impl Call {
         self.stop_reading_ahead();
         self.follow_language(words);
         let conversation = self.conversation.clone();
-        Content::Answer { conversation, messages: self.history.messages() }
+        let (messages, to) = (self.history.messages(), words.to_owned());
+        Content::Answer { conversation, messages, to }
     }
 
     /// An assistant has instructions and lines for each of its languages: they are in the one that
@@ -626,6 +638,7 @@ impl Call {
             self.agent_rate_hz,
             Arc::clone(&self.config),
             self.engines.clone(),
+            self.hands(),
             self.outcomes.clone(),
         )
     }

@@ -6,6 +6,7 @@
 pub mod action;
 mod driver;
 mod fillers;
+mod hands;
 mod hearing;
 mod judging;
 mod language;

@@ -24,6 +24,9 @@ pub struct TurnReport {
     /// What was said while the answer was late, as far as it was heard; no part of the answer.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub filler: String,
+    /// Tools that ran for the answer, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
     /// The reply was stopped before its end.
     pub interrupted: bool,
     /// Times in milliseconds, by the field's names.
@@ -140,6 +143,9 @@ const ACTIONS_MAX: usize = 500;
 /// Bytes of words and variables in a report's moments; later moments are left out.
 const MOMENTS_BYTES_MAX: usize = 1 << 20;
 
+/// Tools kept of a turn.
+const TOOLS_MAX: usize = 50;
+
 /// Turns kept in a report: an hour of quick talk.
 const TURNS_MAX: usize = 2_000;
 
@@ -153,6 +159,8 @@ pub(crate) struct Reporter {
     open: Option<OpenTurn>,
     /// Heard before the answer that comes next.
     filler: String,
+    /// Ran for the answer that comes next.
+    tools: Vec<String>,
     speculation: SpeculationReport,
     refused: Vec<RefusedTranscript>,
     handed_over_to: Vec<AssistantVersion>,
@@ -190,6 +198,7 @@ impl Reporter {
             turns: Vec::new(),
             open: None,
             filler: String::new(),
+            tools: Vec::new(),
             speculation,
             refused: Vec::new(),
             handed_over_to: Vec::new(),
@@ -359,13 +368,22 @@ impl Reporter {
     }
 
     /// The reply is over; `heard` is what the caller heard of it.
+    /// A tool ran.
+    pub(crate) fn tool_used(&mut self, tool: &str, failed: bool) {
+        tracing::info!(call_id = %self.call_id, tool, failed, "A tool was used.");
+        if self.tools.len() < TOOLS_MAX {
+            self.tools.push(tool.to_owned());
+        }
+    }
+
     pub(crate) fn finish(&mut self, reply: ReplyId, heard: &str, interrupted: bool) {
         let Some(open) = self.open.take_if(|open| open.reply == reply) else { return };
         let timing = open.timing();
         let answers = !open.caller.is_empty();
         let filler = if answers { std::mem::take(&mut self.filler) } else { String::new() };
         let agent = heard.to_owned();
-        let turn = TurnReport { caller: open.caller, agent, filler, interrupted, timing };
+        let tools = if answers { std::mem::take(&mut self.tools) } else { Vec::new() };
+        let turn = TurnReport { caller: open.caller, agent, filler, tools, interrupted, timing };
         tracing::info!(
             call_id = %self.call_id,
             %reply,

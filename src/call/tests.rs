@@ -26,6 +26,7 @@ mod interruption;
 mod routing;
 mod simulation;
 mod spoken;
+mod tools;
 mod waiting;
 
 /// Loud is speech: enough for callers made of tones.

@@ -2,6 +2,7 @@
 //! `sawt config schema` prints.
 
 mod records;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use records::{RecordsConfig, WebhooksConfig};
+pub use tools::ToolsConfig;
 
 use crate::speech::Lexicon;
 
@@ -46,6 +48,8 @@ pub struct Config {
     pub records: RecordsConfig,
     /// Programs that are told of calls.
     pub webhooks: WebhooksConfig,
+    /// What tools may take.
+    pub tools: ToolsConfig,
     /// Logs.
     pub log: LogConfig,
 }
@@ -404,6 +408,10 @@ pub struct LlmConfig {
     pub temperature: f32,
     /// Milliseconds to the first token after which a reply is given up.
     pub timeout_ms: u32,
+    /// How a model comes to call a tool of its assistant: "auto", where it decides while it writes, or
+    /// "ask", where it is first made to name one, or none; models of less than about 3 billion weights
+    /// need that.
+    pub tool_choice: String,
 }
 
 impl Default for LlmConfig {
@@ -416,6 +424,7 @@ impl Default for LlmConfig {
             reply_tokens_max: 160,
             temperature: 0.0,
             timeout_ms: 15_000,
+            tool_choice: "auto".into(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::config::Config;
-use crate::engines::llm::{ChatMessage, Role};
+use crate::engines::llm::{ChatMessage, Role, ToolCall};
 
 /// Turns of one call, and the window of them that the model sees.
 #[derive(Debug)]
@@ -64,20 +64,32 @@ impl History {
 
     /// The caller's last words come again, longer: forget them, unless they were answered.
     pub fn retract_caller(&mut self, text: &str) {
-        let Some(last) = self.turns.back_mut().filter(|last| last.role == Role::User) else {
+        // What a tool brought for these words stays behind them.
+        let tools = |turn: &&ChatMessage| matches!(turn.role, Role::ToolCall | Role::Tool);
+        let at = self.turns.len() - self.turns.iter().rev().take_while(tools).count();
+        let Some(at) = at.checked_sub(1) else { return };
+        let Some(last) = self.turns.get_mut(at).filter(|last| last.role == Role::User) else {
             return;
         };
         if let Some(kept) = last.content.strip_suffix(text.trim()) {
             last.content.truncate(kept.trim_end().len());
         }
         if last.content.is_empty() {
-            self.turns.pop_back();
+            self.turns.remove(at);
         }
     }
 
     /// The caller heard the agent say `text`. Nothing heard is nothing said.
     pub fn agent_was_heard(&mut self, text: &str) {
         self.push(Role::Assistant, text);
+    }
+
+    /// The agent used a tool.
+    pub fn tool_used(&mut self, call: &ToolCall, brought: &str) {
+        let (call, brought) = (call.to_content(), brought.to_owned());
+        self.turns.push_back(ChatMessage { role: Role::ToolCall, content: call });
+        self.turns.push_back(ChatMessage { role: Role::Tool, content: brought });
+        self.forget();
     }
 
     /// What the model is given.
@@ -122,6 +134,10 @@ impl History {
             && (self.turns.len() > self.limits.messages_max / 2
                 || chars(&self.turns) > self.limits.chars_max / 2)
         {
+            self.turns.pop_front();
+        }
+        // What a tool brought means nothing without its call.
+        while self.turns.front().is_some_and(|turn| turn.role == Role::Tool) {
             self.turns.pop_front();
         }
     }

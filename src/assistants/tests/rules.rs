@@ -117,9 +117,12 @@ when = "turn > 1"
             desk.toml:42: rules.when: nothing is to be done; write one of say, transfer, hand_over, end_call, set, escalate, webhook, send_dtmf
         "#]],
     );
-    check_rules("[rules]\nname = \"x\"\n", expect![[r#"
+    check_rules(
+        "[rules]\nname = \"x\"\n",
+        expect![[r#"
         desk.toml:12: rules: expected sections: write [[rules]] before each, found a table
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

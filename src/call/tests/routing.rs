@@ -101,7 +101,9 @@ async fn two_angry_turns_hand_over_to_people_and_the_journal_explains_it() {
     let desk = Desk::new(true);
     let said = ["hello", "this is terrible", "really terrible", "never heard"];
     let (report, library) = call(ANGRY, &said, Some(Arc::clone(&desk))).await;
-    check(&report, expect![[r#"
+    check(
+        &report,
+        expect![[r#"
          → Desk here.
         hello → You said: hello.
         this is terrible → You said: this is terrible.
@@ -109,7 +111,8 @@ async fn two_angry_turns_hand_over_to_people_and_the_journal_explains_it() {
         transferred
         [escalate two angry turns by rule angry-twice]
         [transfer queue people by rule angry-twice]
-    "#]]);
+    "#]],
+    );
     let note = &desk.asked.lock().unwrap()[0].note;
     assert_eq!(note.reason, "rule angry-twice");
 
@@ -133,14 +136,17 @@ async fn two_angry_turns_hand_over_to_people_and_the_journal_explains_it() {
         did not fire: its condition does not hold; angry_turns = 0, turn = 1
         did not fire: its condition does not hold; angry_turns = 1, turn = 2
         fired: its condition holds; angry_turns = 2, turn = 3
-    "#]].assert_eq(&told.concat());
+    "#]]
+    .assert_eq(&told.concat());
 }
 
 #[tokio::test]
 async fn nobody_takes_the_angry_caller_and_the_call_goes_on() {
     let said = ["this is terrible", "really terrible", "well then"];
     let (report, _) = call(ANGRY, &said, Some(Desk::new(false))).await;
-    check(&report, expect![[r#"
+    check(
+        &report,
+        expect![[r#"
          → Desk here.
         this is terrible → You said: this is terrible.
         really terrible → I connect you with a colleague.
@@ -149,7 +155,8 @@ async fn nobody_takes_the_angry_caller_and_the_call_goes_on() {
         input_ended
         [escalate two angry turns by rule angry-twice]
         [transfer queue people by rule angry-twice: nobody serves the queue "queue people"; start the LiveKit agent of that name]
-    "#]]);
+    "#]],
+    );
 }
 
 #[tokio::test]
@@ -162,24 +169,30 @@ async fn a_caller_who_asks_for_sales_is_answered_by_sales() {
     };
     let said = ["I want to buy a house", "how much"];
     let (report, _) = call(&rule(""), &said, None).await;
-    check(&report, expect![[r#"
+    check(
+        &report,
+        expect![[r#"
          → Desk here.
         I want to buy a house → You said: I want to buy a house.
         how much → You said: how much.
         input_ended
         [hand_over sales with history by rule sales]
-    "#]]);
+    "#]],
+    );
     assert_eq!(report.assistant.unwrap().name, "desk");
     assert_eq!(report.handed_over_to[0].name, "sales");
     assert_eq!(report.moments[1].assistant, "sales");
     let (report, _) = call(&rule(", with_history = false"), &said, None).await;
-    check(&report, expect![[r#"
+    check(
+        &report,
+        expect![[r#"
          → Desk here.
         I want to buy a house → Sales here.
         how much → You said: how much.
         input_ended
         [hand_over sales by rule sales]
-    "#]]);
+    "#]],
+    );
 }
 
 #[tokio::test]
@@ -187,14 +200,17 @@ async fn a_rule_ends_the_call_with_its_own_words() {
     let rules = "[[rules]]\nname = \"bye\"\nwhen = 'said(\"bye\")'\n\
                  say = { en = \"Take care.\" }\nend_call = true\n";
     let (report, _) = call(rules, &["hello", "bye now", "never heard"], None).await;
-    check(&report, expect![[r#"
+    check(
+        &report,
+        expect![[r#"
          → Desk here.
         hello → You said: hello.
         bye now → 
          → Take care.
         agent_ended
         [end_call  by rule bye]
-    "#]]);
+    "#]],
+    );
 }
 
 #[tokio::test]
@@ -215,7 +231,9 @@ when = "variables.never == 1"
 end_call = true
 "#;
     let (report, _) = call(rules, &["one", "two"], None).await;
-    check(&report, expect![[r#"
+    check(
+        &report,
+        expect![[r#"
          → Desk here.
         one → You said: one.
         two → You said: two.
@@ -223,7 +241,8 @@ end_call = true
         input_ended
         [set seen by rule first]
         [say  by rule hint]
-    "#]]);
+    "#]],
+    );
 }
 
 #[tokio::test]
