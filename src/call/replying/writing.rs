@@ -27,6 +27,8 @@ struct Writing<'a> {
     first: bool,
     cut_one: bool,
     ahead: u32,
+    /// Braces that are open.
+    depth: usize,
 }
 
 /// How a generation ended.
@@ -35,6 +37,21 @@ enum Wrote {
     Call(ToolCall),
     /// The voice has failed and says what went wrong.
     NobodySpeaks,
+}
+
+/// What small models write of a call in the middle of their words is in braces, as nothing is that
+/// people say.
+fn without_braces(text: &str, depth: &mut usize) -> String {
+    let outside = |c: &char| {
+        let inside = *depth > 0;
+        match c {
+            '{' => *depth += 1,
+            '}' => *depth = depth.saturating_sub(1),
+            _ => return !inside,
+        }
+        false
+    };
+    text.chars().filter(outside).collect()
 }
 
 impl ReplyTask {
@@ -61,6 +78,7 @@ impl ReplyTask {
             first: true,
             cut_one: false,
             ahead: 0,
+            depth: 0,
         };
         if let Some(hands) = hands.as_mut().filter(|hands| hands.may_confirm(&to)) {
             self.wait_until_wanted().await;
@@ -146,6 +164,10 @@ impl ReplyTask {
                         self.report(ReplyEvent::FirstToken).await;
                     }
                     self.preparation.count_token();
+                    let text = match &self.hands {
+                        Some(_) => without_braces(&text, &mut writing.depth),
+                        None => text,
+                    };
                     for clause in writing.splitter.push(&text) {
                         writing.cut_one = true;
                         if writing.clauses.send(clause).await.is_err() {

@@ -198,3 +198,11 @@ async fn the_same_call_is_run_once_in_a_turn() {
     assert_eq!(answers(&report), [("book it", "Booked.")]);
     assert_eq!(booked(&folder), 1);
 }
+
+#[tokio::test]
+async fn a_call_written_as_words_is_not_spoken() {
+    let written =
+        says("{\"name\": \"fee\", \"arguments\": {\"of\": \"transfer\"}}\nIt costs five.");
+    let report = call(&["fees"], vec![fee_tool()], &model([written])).await;
+    assert_eq!(answers(&report), [("fees", "It costs five.")]);
+}
