@@ -118,6 +118,8 @@ ensure_system_packages() {
     libgomp1 libdnnl-dev ca-certificates)
   have curl || packages+=(curl)
   have git || packages+=(git)
+  # A test watches from outside that a sealed program makes no network socket.
+  have strace || packages+=(strace)
   # A Python that did not come from Debian brings its own pip and venv.
   python3 -m pip --version >/dev/null 2>&1 || packages+=(python3 python3-pip)
   python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3-venv)

@@ -205,6 +205,10 @@ mod tests {
             refused: Vec::new(),
             actions: Vec::new(),
             moments: vec![Moment { at_ms: 5, fired: vec!["angry".into()], ..Moment::default() }],
+            sentiment: None,
+            variables: Default::default(),
+            summary: None,
+            outcome: None,
         }
     }
 

@@ -1,6 +1,8 @@
 //! What simulations share: chance from a seed, many seeds over all cores, and the replay of one.
 //! Tests only; knows nothing of calls.
 
+pub(crate) mod text;
+
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -6,9 +6,11 @@
 //! - `talk`: questions are answered: spoken, typed, interrupted, unasked. `arabic`: in Arabic.
 //! - `waiting`: a late answer is covered; captions keep time with the voice.
 //! - `invented`: what is no speech becomes no words; `noises` makes two hundred such sounds.
+//! - `memory`: a real model sums up a long call without costing it time, and writes its record.
 //! - `faults`: an engine or the server dies in mid-call, a caller leaves in mid-reply.
 //! - `official`: LiveKit's own client hears the agent.
 //! - `churn`: many calls one after another leave nothing behind.
+//! - `routing`: rules take a caller to people; the record explains why.
 //! - `commands`: what can not work says so, and what to do.
 //!
 //! A missing program, model or server fails a test with the next step; `SAWT_SKIP_LIVEKIT_TESTS=1`
@@ -24,10 +26,12 @@ mod calls {
     mod faults;
     mod house;
     mod invented;
+    mod memory;
     mod noises;
     mod official;
     mod phone;
     mod programs;
+    mod routing;
     mod speech;
     mod talk;
     mod waiting;

@@ -26,6 +26,7 @@ const VERSION_DIGITS: usize = 12;
 /// Keys of the site's configuration that an assistant may override under the same name.
 const LLM_KEYS: &[&str] = &["temperature", "tool_choice"];
 const STT_KEYS: &[&str] = &["prompt"];
+const MEMORY_KEYS: &[&str] = &["turns_max", "tokens_max", "summary", "summary_tokens_max"];
 
 /// Keys of `[turn]` that belong to the machine and not to a call.
 const TURN_OF_THE_SITE: &[&str] = &["detector_threads", "speculation_calls_max"];
@@ -40,10 +41,6 @@ const LIMITS: &[(&str, &str)] = &[
 
 /// Keys that people will look for.
 const NOT_YET: &[(&str, &str)] = &[
-    ("remote", "remote stages are not available yet; nothing leaves this machine; remove it"),
-    ("memory", "memory of the call is not available yet; remove it"),
-    ("outcome", "outcomes are not available yet; remove it"),
-    ("knowledge", "documents are named under [retrieval]"),
     ("lexicon", "an assistant's own lexicon is not available yet; use the site's"),
     ("fillers", "an assistant's own fillers are not available yet; use the site's"),
 ];
@@ -139,6 +136,8 @@ impl File<'_> {
         let mut base = self.overridden(&root);
         self.voices(&root, &languages, &mut base);
         self.engines(&root);
+        let remote = super::remote::read(&root);
+        let outcome = super::outcome::read(&root);
         root.finish(&NOT_YET.iter().copied().collect());
 
         let mut configs = BTreeMap::new();
@@ -170,14 +169,17 @@ impl File<'_> {
         }
         let version = hex::encode(self.digest.finalize());
         let version = Version(version.chars().take(VERSION_DIGITS).collect());
+        let name = name.to_owned();
         Some(Assistant {
-            name: name.to_owned(),
+            name,
             title,
             version,
             languages,
             configs,
             rules,
             toolbox,
+            remote,
+            outcome,
         })
     }
 
@@ -476,7 +478,7 @@ impl File<'_> {
             }
             limits.finish(&BTreeMap::new());
         }
-        for (of, names) in [("llm", LLM_KEYS), ("stt", STT_KEYS)] {
+        for (of, names) in [("llm", LLM_KEYS), ("stt", STT_KEYS), ("memory", MEMORY_KEYS)] {
             let Some(section) = root.section(of) else { continue };
             names.iter().for_each(|name| take(&section, name, of, format!("{of}.{name}")));
             let models = BTreeMap::from([(

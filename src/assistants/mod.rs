@@ -6,14 +6,15 @@
 //!
 //! [`Library`] is all assistants of a site as one value: read whole or not at all. [`Assistants`]
 //! holds the current one and reads it again when files change; a call keeps the one it began with.
-//! Remote stages are no part of this yet: their keys are refused.
 
 mod choice;
 mod file;
 mod finding;
 mod folder;
 mod library;
+mod outcome;
 mod reload;
+mod remote;
 mod rules;
 pub mod script;
 mod section;
@@ -33,10 +34,12 @@ pub use choice::{Choice, ChoiceError};
 pub use finding::{Finding, Findings};
 pub use folder::{ASSISTANTS_MAX, FILE_BYTES_MAX, Folder, ReadError};
 pub use library::Library;
+pub use outcome::{FieldKind, OutcomeField, OutcomeSchema};
 pub use reload::{Assistants, ReloadState};
 pub use voices::Voices;
 
 use crate::config::Config;
+use crate::policy::residency::Grant;
 use crate::rules::Rules;
 use crate::tools::Toolbox;
 
@@ -83,6 +86,9 @@ pub struct Assistant {
     configs: BTreeMap<String, Arc<Config>>,
     rules: Arc<Rules>,
     toolbox: Arc<Toolbox>,
+    /// What its calls may send to engines elsewhere.
+    remote: Grant,
+    outcome: Option<OutcomeSchema>,
 }
 
 impl Assistant {
@@ -118,6 +124,11 @@ impl Assistant {
         self
     }
 
+    /// What is to be known about its calls when they are over.
+    pub fn outcome(&self) -> Option<&OutcomeSchema> {
+        self.outcome.as_ref()
+    }
+
     /// What it speaks; the first is its own.
     pub fn languages(&self) -> &[String] {
         &self.languages
@@ -130,6 +141,11 @@ impl Assistant {
             .get(language)
             .or_else(|| self.configs.get(self.languages.first()?))
             .expect("an assistant speaks a language. This is a bug.")
+    }
+
+    /// What its calls may send to engines elsewhere, where the site allows it too.
+    pub fn remote(&self) -> Grant {
+        self.remote
     }
 
     /// The same, whose model always takes its likeliest word: for tests that give the same result

@@ -153,6 +153,16 @@ impl<'t> Section<'t> {
         None
     }
 
+    /// True or false.
+    pub(super) fn truth(&self, name: &str) -> Option<bool> {
+        let found = self.get(name)?;
+        let value = found.value.as_bool();
+        if value.is_none() {
+            self.expected(&found, name, "true or false");
+        }
+        value
+    }
+
     /// A list of texts; a single text is a list of one.
     pub(super) fn texts(
         &self,

@@ -2,6 +2,7 @@
 //! said, and what becomes of running calls when files change.
 
 mod reload;
+mod remote;
 mod rules;
 
 use std::fs;
@@ -507,4 +508,69 @@ proptest::proptest! {
     fn any_metadata_is_taken(text in ".{0,200}") {
         let _ = Choice::from_metadata(&text);
     }
+}
+
+#[test]
+fn what_is_wrong_with_an_outcome_has_its_line() {
+    let text = format!(
+        "{DESK}
+[outcome.topic]
+type = \"strng\"
+[outcome.stars]
+type = \"integer\"
+enum = [\"one\"]
+[outcome.name]
+description = \"who\"
+[outcome.twice]
+enum = [\"a\", \"a\"]
+[outcome.x]
+type = \"string\"
+required = true
+default = 1
+[outcome.\"two words\"]
+type = \"string\"
+[memory]
+turns_max = 1
+words_max = 7
+"
+    );
+    check_desk(
+        &text,
+        expect![[r#"
+        desk.toml:14: outcome.topic.type: "strng" is no type; did you mean "string"?
+        desk.toml:15: outcome.stars.enum: only texts have one; write type = "string"
+        desk.toml:18: outcome.name: has no type; write one of string, integer, number, boolean
+        desk.toml:21: outcome.twice.enum: write at least one text, and each of them once
+        desk.toml:24: outcome.x.required: each field may be null, for a caller may not have said it
+        desk.toml:25: unknown key `outcome.x.default`; known here: description, enum, type
+        desk.toml:26: outcome.two words: a field is a word of letters, digits and _, at most 64
+        desk.toml:29: memory.turns_max: 1 is out of range; it must be from 2 to 1000
+        desk.toml:30: unknown key `memory.words_max`; did you mean `memory.turns_max`?
+    "#]],
+    );
+}
+
+#[test]
+fn an_outcome_is_kept_in_the_files_order_with_its_limits_of_memory() {
+    let text = format!(
+        "{DESK}
+[outcome.topic]
+enum = [\"card\", \"fees\"]
+description = \"why they called\"
+[outcome.amount]
+type = \"number\"
+[memory]
+turns_max = 6
+tokens_max = 500
+"
+    );
+    let dir = folder(&[("desk.toml", &text), DESK_FILES[1], DESK_FILES[2]]);
+    let library = load(&dir).unwrap();
+    let desk = library.get("desk").unwrap();
+    let fields = desk.outcome().unwrap().fields();
+    assert_eq!(fields[0].name, "topic");
+    assert_eq!(fields[0].kind, FieldKind::Choice(vec!["card".into(), "fees".into()]));
+    assert_eq!((fields[1].name.as_str(), &fields[1].kind), ("amount", &FieldKind::Number));
+    let memory = &desk.config("en").memory;
+    assert_eq!((memory.turns_max, memory.tokens_max, memory.summary), (6, 500, true));
 }

@@ -2,11 +2,13 @@
 
 pub mod pieces;
 mod resample;
+mod stream;
 pub mod wav;
 
 use std::time::Duration;
 
 pub use resample::{ResampleError, resample};
+pub use stream::StreamResampler;
 
 /// Rate at which callers are heard: what Silero and Whisper want.
 pub const CALLER_RATE_HZ: u32 = 16_000;

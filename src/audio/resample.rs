@@ -13,6 +13,12 @@ pub struct ResampleError {
     detail: String,
 }
 
+impl ResampleError {
+    pub(super) fn new(from_hz: u32, to_hz: u32, detail: String) -> Self {
+        Self { from_hz, to_hz, detail }
+    }
+}
+
 /// `pcm` at `to_hz`: as long as before, without the resampler's delay.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ pub mod llm;
 mod machine;
 mod page;
 mod process;
+pub mod sentiment;
 pub mod stt;
 pub mod transport;
 pub mod tts;

@@ -69,6 +69,7 @@ async fn say(tts: &LocalTts, config: &Config, text: &str) -> anyhow::Result<Said
         language: "en".into(),
         speed: 1.0,
         sample_rate_hz: rate_hz,
+        as_given: Vec::new(),
     });
     let (mut first_ms, mut samples) = (None, 0);
     while let Some(piece) = pieces.next().await {

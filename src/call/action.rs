@@ -17,6 +17,7 @@ pub use switchboard::{Handset, Switchboard, SwitchboardError, TransferRequest};
 
 use super::driver::Outcome;
 use crate::assistants::Library;
+use crate::engines::Lender;
 use crate::policy::egress::HttpClient;
 pub use crate::rules::{Action, LineText, TRANSFER_WAIT, Transfer, TransferTo};
 
@@ -141,4 +142,6 @@ pub struct Surroundings {
     pub mood: Option<Arc<dyn Mood>>,
     /// The queue that the call came through; empty where nobody says.
     pub queue: String,
+    /// Lends the engines anew when another assistant takes over: it may let less leave.
+    pub lender: Option<Lender>,
 }

@@ -4,6 +4,9 @@
 //! engine, and never sleeps, because the transport yields an event every 20 ms.
 
 mod acting;
+mod asides;
+mod ending;
+mod feelings;
 mod playing;
 mod routing;
 mod tooling;
@@ -17,6 +20,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::action::{Action, Ordered, Reason, Surroundings, SwitchboardError};
+use super::aside::AsideOutcome;
 use super::fillers::{self, Fillers};
 use super::hands::Used;
 use super::hearing::{Ears, Heard, UsualLevel};
@@ -28,19 +32,24 @@ use super::replying::{self, Content, ReplyEvent};
 use super::report::{CallEvent, CallReport, Reporter};
 use super::speculation::{Preparation, PreparedReply, SpeculationGate};
 use super::speech_gate::SpeechEdge;
+use asides::Asides;
+use feelings::Feelings;
+
 use crate::assistants::Assistant;
 use crate::config::Config;
 use crate::dialog::History;
 use crate::engines::llm::Generation;
 use crate::engines::stt::Utterance;
 use crate::engines::{EngineError, Engines};
+use crate::policy::residency::Grant;
 use crate::speech::guard::Guard;
 use crate::speech::language_of;
 use acting::Acting;
+use ending::end_reason;
 use routing::Routing;
 use tooling::Tooling;
 
-use crate::transport::{CallTransport, Caption, CloseReason, Speaker, TransportEvent};
+use crate::transport::{CallTransport, Caption, TransportEvent};
 use crate::turn::{
     CallTime, EndReason, Line, ReplyId, ReplyOutcome, TranscriptOutcome, TurnInput, TurnMachine,
     TurnOutput, TurnPolicy, UtteranceId,
@@ -81,6 +90,8 @@ pub(crate) enum Outcome {
     Told(Box<(Action, Reason, Option<String>)>),
     /// The caller is with somebody else, or still with us.
     Transferred(Result<(), SwitchboardError>),
+    /// Work aside is over, or was dropped.
+    Aside(u64, AsideOutcome),
 }
 
 /// Outcomes that may wait: a reply's audio comes in chunks of 100 ms. Full: the engines wait.
@@ -132,18 +143,23 @@ pub(super) async fn run_observed(
         let ended = call.obey(transport.as_mut());
         call.play(transport.as_mut());
         call.act(transport.as_mut());
+        call.use_slack(transport.now());
         if let Some(reason) = ended.or_else(|| call.obey(transport.as_mut())) {
             break reason;
         }
     };
     let now = transport.now();
+    call.asides.stop();
     transport.close(reason.as_str()).await;
+    call.reporter.knows(call.history.variables().clone());
     call.reporter.end(reason, now)
 }
 
 struct Call {
     config: Arc<Config>,
     assistant: Option<Arc<Assistant>>,
+    /// What of this call may leave.
+    grant: Grant,
     engines: Engines,
     gate: SpeculationGate,
     conversation: String,
@@ -174,6 +190,8 @@ struct Call {
     acting: Acting,
     routing: Routing,
     tooling: Tooling,
+    feelings: Feelings,
+    asides: Asides,
 }
 
 /// A piece of audio whose words are awaited.
@@ -226,11 +244,11 @@ impl Call {
                 .of(assistant.as_ref().map(|assistant| assistant.version())),
             tooling: Tooling::default(),
             routing: Routing::new(assistant.as_ref(), surroundings.queue.clone()),
+            grant: assistant.as_ref().map(|assistant| assistant.remote()).unwrap_or_default(),
             assistant,
             conversation: call_id,
             config,
             engines,
-            gate,
             agent_rate_hz,
             outcomes,
             transcriptions: HashMap::new(),
@@ -240,6 +258,9 @@ impl Call {
             reading_ahead: None,
             caller_segment: 0,
             fillers: Fillers::default(),
+            feelings: Feelings::default(),
+            asides: Asides::new(&gate),
+            gate,
             rendering,
             caller_language,
             acting: Acting::new(surroundings),
@@ -296,6 +317,7 @@ impl Call {
         for edge in edges {
             if let SpeechEdge::Started { .. } = edge {
                 self.judging.stop(); // the caller has answered that question
+                self.asides.caller_spoke(now);
             }
             self.input(
                 now,
@@ -351,9 +373,10 @@ impl Call {
             }
             Outcome::Filler(language, phrase) => self.fillers.add(language, phrase),
             Outcome::Used(used) => self.tool_used(&used),
-            Outcome::Ordered(ordered) => self.order(now, *ordered),
+            Outcome::Ordered(ordered) => drop(self.order(now, *ordered)),
             Outcome::Told(told) => self.told(now, *told),
             Outcome::Transferred(result) => self.transferred(now, result),
+            Outcome::Aside(id, outcome) => self.aside_over(now, id, outcome),
         }
     }
 
@@ -368,6 +391,7 @@ impl Call {
         };
         let outcome = match result {
             Ok(heard) => {
+                self.feelings.heard(asked.sound, self.usual_level.dbfs(), &heard.text);
                 self.learn_from(&asked, &heard);
                 if let Some((words, why, evidence)) = heard.refused {
                     self.routing.facts.refusals += 1;
@@ -508,7 +532,10 @@ impl Call {
                         transport.clear_audio();
                     }
                 }
-                TurnOutput::Unanswered { utterance: _, why } => self.reporter.unanswered(why),
+                TurnOutput::Unanswered { utterance: _, why } => {
+                    self.asides.nobody_waits();
+                    self.reporter.unanswered(why);
+                }
                 TurnOutput::State(state) => transport.set_agent_state(state),
                 TurnOutput::End(reason) => return Some(reason),
             }
@@ -563,6 +590,8 @@ impl Call {
         self.reporter.tell(CallEvent::Caller { text: to.to_owned() });
         let transcript = self.transcript_at.take().filter(|_| speech_ended.is_some());
         self.reporter.begin(reply, to, speech_ended, transcript, now);
+        self.asides.nobody_waits();
+        self.feel(to);
         self.history.caller_said(to);
         self.tooling.turn_begins(to);
         // Digits and marks are in the language that is spoken anyway.
@@ -642,57 +671,10 @@ impl Call {
             self.outcomes.clone(),
         )
     }
-
-    fn words_of(&mut self, line: Line, reply: ReplyId) -> String {
-        let agent = &self.config.agent;
-        match line {
-            Line::Welcome => agent.welcome.clone(),
-            Line::SilencePrompt(n) => agent.silence_prompts.get(n).cloned().unwrap_or_default(),
-            Line::Apology => agent.apology.clone(),
-            Line::Goodbye => agent.goodbye.clone(),
-            Line::Ordered(line) | Line::Parting(line) => self.acting.begins(line, reply),
-        }
-    }
-
-    fn caller_caption(&self, text: &str) -> Caption {
-        Caption {
-            speaker: Speaker::Caller,
-            segment: self.caller_segment,
-            text: text.to_owned(),
-            whole: true,
-            last: true,
-        }
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        for asked in self.transcriptions.values() {
-            asked.task.abort();
-        }
-        let reply = self.reply.as_ref().map(|reply| &reply.task);
-        // A prepared reply ends its task by itself.
-        for task in reply.into_iter().chain(&self.reading_ahead).chain(&self.rendering) {
-            task.abort();
-        }
-    }
 }
 
 /// The transcript guard, where it is wanted.
 fn guard_of(config: &Config) -> Option<Guard> {
     let more = config.stt.guard_phrases.values().flat_map(|list| list.split([',', '،']));
     config.stt.guard_enabled.then(|| Guard::new(&config.agent.languages, more))
-}
-
-fn end_reason(reason: &CloseReason) -> EndReason {
-    match reason {
-        CloseReason::CallerLeft => EndReason::CallerLeft,
-        CloseReason::NoCaller => EndReason::NoCaller,
-        CloseReason::RoomClosed => EndReason::RoomClosed,
-        CloseReason::Lost(detail) => {
-            tracing::warn!(%detail, "Call lost.");
-            EndReason::Lost
-        }
-        CloseReason::InputEnded => EndReason::InputEnded,
-    }
 }

@@ -73,6 +73,7 @@ pub(crate) fn spawn_for_tool(
         language,
         speed: config.tts.speed,
         sample_rate_hz: agent_rate_hz,
+        as_given: Vec::new(),
     };
     let (config, tts) = (Arc::clone(config), Arc::clone(&engines.tts));
     tokio::spawn(async move {
@@ -124,6 +125,7 @@ fn requests(config: &Config, sample_rate_hz: u32) -> Vec<Synthesis> {
             language: language.clone(),
             speed: config.tts.speed,
             sample_rate_hz,
+            as_given: Vec::new(),
         };
         phrases.map(request).collect::<Vec<_>>()
     };

@@ -4,6 +4,8 @@
 //! own and report over one bounded channel, so that a slow engine never stops the audio.
 
 pub mod action;
+mod after;
+mod aside;
 mod driver;
 mod fillers;
 mod hands;
@@ -12,6 +14,7 @@ mod judging;
 mod language;
 mod listening;
 mod playout;
+mod quiet_head;
 mod replying;
 mod report;
 mod speculation;
@@ -20,6 +23,7 @@ mod speech_gate;
 mod tests;
 
 pub use action::Surroundings;
+pub use after::{Clerk, Conclusion, NotConcluded, conclude};
 pub use driver::{CallSetup, run, run_gated};
 pub use fillers::prepare as prepare_fillers;
 pub use report::{CallEvent, CallReport, RefusedTranscript, TurnReport, TurnTiming};

@@ -12,12 +12,14 @@ use tokio::time::timeout;
 
 use super::driver::Outcome;
 use super::hands::Hands;
+use super::quiet_head::QuietHead;
 use super::speculation::Preparation;
 use crate::config::Config;
 use crate::engines::llm::ChatMessage;
-use crate::engines::tts::{Synthesis, Synthesized};
+use crate::engines::tts::{Synthesis, Synthesized, Vocalised};
 use crate::engines::{EngineError, Engines};
 use crate::speech::{Manner, Run, Spoken};
+use crate::telemetry::metrics;
 use crate::turn::ReplyId;
 
 /// What a reply's task reports, in this order for each clause.
@@ -108,6 +110,7 @@ impl ReplyTask {
         let mut said_anything = false;
         let mut language = self.config.agent.languages.first().cloned().unwrap_or_default();
         let lexicon = self.config.lexicon();
+        let mut head = QuietHead::new(self.agent_rate_hz);
         while let Some(clause) = clauses.recv().await {
             let languages = &self.config.agent.languages;
             let manner = Manner { languages, language: &language, lexicon: &lexicon };
@@ -122,7 +125,7 @@ impl ReplyTask {
             }
             said_anything = true;
             self.preparation.count_clause();
-            self.speak_clause(&spoken, fixed).await?;
+            self.speak_clause(&spoken, fixed, &mut head).await?;
             if !self.preparation.is_committed() {
                 self.report(ReplyEvent::Waits).await;
             }
@@ -138,11 +141,16 @@ impl ReplyTask {
 
     /// Speaks a clause run by run, each by the voice of its language. Reports the written words, and
     /// when they start, for that is what captions and history keep.
-    async fn speak_clause(&self, spoken: &Spoken, fixed: bool) -> Result<(), EngineError> {
+    async fn speak_clause(
+        &self,
+        spoken: &Spoken,
+        fixed: bool,
+        head: &mut QuietHead,
+    ) -> Result<(), EngineError> {
         self.report(ReplyEvent::Clause(spoken.written().to_owned())).await;
         let mut marks = Marks::default();
         for run in spoken.runs() {
-            self.speak_run(run, spoken, &mut marks, fixed).await?;
+            self.speak_run(run, spoken, &mut marks, fixed, head).await?;
         }
         self.report(ReplyEvent::Words(marks.written(spoken, &[]))).await;
         Ok(())
@@ -154,6 +162,7 @@ impl ReplyTask {
         spoken: &Spoken,
         marks: &mut Marks,
         fixed: bool,
+        head: &mut QuietHead,
     ) -> Result<(), EngineError> {
         let tts = &self.config.tts;
         let request = Synthesis {
@@ -162,27 +171,41 @@ impl ReplyTask {
             language: run.language.clone(),
             speed: tts.speed,
             sample_rate_hz: self.agent_rate_hz,
+            as_given: run.as_given.clone(),
         };
         let voice = &self.engines.tts;
         let mut audio =
             if fixed { voice.synthesize_line(request) } else { voice.synthesize(request) };
         let patience = Duration::from_millis(u64::from(tts.timeout_ms));
         let mut samples = 0;
+        let trimmed_before = head.trimmed();
+        // Told when it is known where the sound begins.
+        let mut ahead = None;
         loop {
             let next = timeout(patience, audio.next()).await;
             let next =
                 next.map_err(|_| EngineError::TimedOut { engine: "tts", after: patience })?;
             match next.transpose()? {
-                Some(Synthesized::Words(words)) => {
-                    let words = marks.written(spoken, &words);
-                    self.report(ReplyEvent::WordsAhead(words)).await;
-                }
+                Some(Synthesized::Words(words)) => ahead = Some(words),
                 Some(Synthesized::Audio(pcm)) => {
+                    let pcm = head.trim(pcm);
+                    if pcm.is_empty() {
+                        continue;
+                    }
+                    if let Some(words) = ahead.take() {
+                        let words = earlier(words, head.trimmed() - trimmed_before);
+                        let words = marks.written(spoken, &words);
+                        self.report(ReplyEvent::WordsAhead(words)).await;
+                    }
                     samples += pcm.len() as u64;
                     self.report(ReplyEvent::Audio(pcm)).await;
                 }
                 Some(Synthesized::Done(stats)) => {
-                    marks.run_is_over(&run.text, &stats.words, samples);
+                    if let Some(vocalised) = &stats.vocalised {
+                        count_vowels(vocalised);
+                    }
+                    let words = earlier(stats.words, head.trimmed() - trimmed_before);
+                    marks.run_is_over(&run.text, &words, samples);
                     return Ok(());
                 }
                 None => {
@@ -197,6 +220,17 @@ impl ReplyTask {
         // Fails only when the call is over, and then this task is being aborted.
         let _ = self.outcomes.send(Outcome::Reply(self.reply, event)).await;
     }
+}
+
+/// The marks of a run whose first `trimmed` samples were taken off.
+fn earlier(mut words: Vec<(String, u64)>, trimmed: u64) -> Vec<(String, u64)> {
+    words.iter_mut().for_each(|(_, start)| *start = start.saturating_sub(trimmed));
+    words
+}
+
+fn count_vowels(vocalised: &Vocalised) {
+    let took = Duration::from_micros(vocalised.took_us.into());
+    metrics::vocalised(took, vocalised.words_refused, vocalised.sentences_failed);
 }
 
 /// When the spoken words of a clause start, over all of its runs.

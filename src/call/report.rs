@@ -8,7 +8,10 @@ use tokio::sync::mpsc;
 use super::action::ActionReport;
 use super::speculation::SpeculationReport;
 use crate::assistants::AssistantVersion;
+use crate::dialog::Variables;
+use crate::dialog::record::CallOutcome;
 use crate::rules::Moment;
+use crate::sentiment::{Feeling, TurnMood};
 use crate::speech::guard::{Evidence, Refusal};
 use crate::telemetry::Words;
 use crate::telemetry::metrics::{self, Stage};
@@ -29,6 +32,9 @@ pub struct TurnReport {
     pub tools: Vec<String>,
     /// The reply was stopped before its end.
     pub interrupted: bool,
+    /// How the caller's words felt, from -1 (furious) to 1 (delighted).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentiment: Option<f32>,
     /// Times in milliseconds, by the field's names.
     #[serde(flatten)]
     pub timing: TurnTiming,
@@ -87,6 +93,17 @@ pub enum CallEvent {
     },
     /// Something was done beside talking, or could not be.
     Action(ActionReport),
+    /// How the caller feels. The same turn may come again, when more is known about it.
+    Sentiment {
+        /// the caller's turn, from 1
+        turn: u32,
+        /// of the turn, from -1 (furious) to 1 (delighted)
+        value: f32,
+        /// of the call so far
+        smoothed: f32,
+        /// what it was read from, for people
+        why: Vec<String>,
+    },
     /// The call is over.
     Ended {
         /// why
@@ -117,6 +134,17 @@ pub struct CallReport {
     pub actions: Vec<ActionReport>,
     /// What rules could know at each turn and silence, and which fired.
     pub moments: Vec<Moment>,
+    /// How the caller felt in the end, from -1 to 1; none where they said nothing.
+    pub sentiment: Option<f32>,
+    /// What was kept under names.
+    #[serde(skip_serializing_if = "Variables::is_empty")]
+    pub variables: Variables,
+    /// What the call was about, by the language model; made after it ([`super::conclude`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// What it came to, by the assistant's `[outcome]`; made after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<CallOutcome>,
 }
 
 /// Words of the speech model that the caller did not say.
@@ -168,6 +196,8 @@ pub(crate) struct Reporter {
     moments: Vec<Moment>,
     /// Of the variables and words that the moments hold.
     moments_bytes: usize,
+    mood: Option<TurnMood>,
+    variables: Variables,
 }
 
 #[derive(Debug)]
@@ -176,6 +206,7 @@ struct OpenTurn {
     caller: String,
     speech_ended: Option<CallTime>,
     decided: CallTime,
+    sentiment: Option<f32>,
     marks: Marks,
 }
 
@@ -205,6 +236,8 @@ impl Reporter {
             actions: Vec::new(),
             moments: Vec::new(),
             moments_bytes: 0,
+            mood: None,
+            variables: Variables::default(),
         }
     }
 
@@ -337,7 +370,25 @@ impl Reporter {
     ) {
         let marks = Marks { transcript, ..Marks::default() };
         let caller = caller.to_owned();
-        self.open = Some(OpenTurn { reply, caller, speech_ended, decided: now, marks });
+        let sentiment = None;
+        self.open = Some(OpenTurn { reply, caller, speech_ended, decided: now, sentiment, marks });
+    }
+
+    /// How the turn felt that is being answered, or was just now.
+    pub(crate) fn felt(&mut self, mood: TurnMood, why: Vec<String>) {
+        let TurnMood { turn, value, smoothed } = mood;
+        let answered = self.turns.iter_mut().rev().find(|turn| !turn.caller.is_empty());
+        match self.open.as_mut().filter(|open| !open.caller.is_empty()) {
+            Some(open) => open.sentiment = Some(value),
+            None => answered.into_iter().for_each(|turn| turn.sentiment = Some(value)),
+        }
+        self.mood = Some(mood);
+        self.tell(CallEvent::Sentiment { turn, value, smoothed, why });
+    }
+
+    /// What the call knows under names by its end.
+    pub(crate) fn knows(&mut self, variables: Variables) {
+        self.variables = variables;
     }
 
     pub(crate) fn first_token(&mut self, reply: ReplyId, now: CallTime) {
@@ -383,7 +434,8 @@ impl Reporter {
         let filler = if answers { std::mem::take(&mut self.filler) } else { String::new() };
         let agent = heard.to_owned();
         let tools = if answers { std::mem::take(&mut self.tools) } else { Vec::new() };
-        let turn = TurnReport { caller: open.caller, agent, filler, tools, interrupted, timing };
+        let (caller, sentiment) = (open.caller, open.sentiment);
+        let turn = TurnReport { caller, agent, filler, tools, interrupted, sentiment, timing };
         tracing::info!(
             call_id = %self.call_id,
             %reply,
@@ -431,8 +483,12 @@ impl Reporter {
             reason = reason.as_str(),
             length_ms = now.as_millis(),
             turns = self.turns.len(),
+            sentiment = self.mood.map(|mood| mood.smoothed),
             "Call over."
         );
+        if let Some(mood) = self.mood {
+            metrics::call_felt(mood.smoothed);
+        }
         self.tell(CallEvent::Ended { reason: reason.as_str().to_owned() });
         CallReport {
             call_id: self.call_id.clone(),
@@ -445,6 +501,10 @@ impl Reporter {
             handed_over_to: std::mem::take(&mut self.handed_over_to),
             actions: std::mem::take(&mut self.actions),
             moments: std::mem::take(&mut self.moments),
+            sentiment: self.mood.map(|mood| mood.smoothed),
+            variables: std::mem::take(&mut self.variables),
+            summary: None,
+            outcome: None,
         }
     }
 }
@@ -476,6 +536,9 @@ fn count(turn: &TurnReport) {
     metrics::turn(if turn.interrupted { "interrupted" } else { "finished" });
     if turn.caller.is_empty() {
         return; // the agent's own lines wait for nobody
+    }
+    if let Some(value) = turn.sentiment {
+        metrics::turn_felt(Feeling::of(value).as_str());
     }
     let timing = turn.timing;
     let stages = [

@@ -4,36 +4,102 @@
 //! [`Preparation::commit`]; what it made until then is held back here, bounded by that clause.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 
 use super::replying::ReplyEvent;
 use crate::telemetry::metrics;
 use crate::turn::ReplyId;
 
-/// Says whether there is power to spare for work that may be thrown away. Clones share it: whoever
-/// sees the load turns it off for all calls at once.
+/// Says whether there is power to spare for work that may be thrown away, and whether anybody waits
+/// for an answer. Clones share it: whoever sees the load turns such work off for all calls at once.
 #[derive(Debug, Clone)]
-pub struct SpeculationGate(Arc<AtomicBool>);
+pub struct SpeculationGate(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: watch::Sender<GateState>,
+    /// Work for nobody in particular is done one piece at a time.
+    asides: Semaphore,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct GateState {
+    open: bool,
+    /// Calls in which somebody waits.
+    waiting: usize,
+}
 
 impl Default for SpeculationGate {
     fn default() -> Self {
-        Self(Arc::new(AtomicBool::new(true)))
+        let (state, _) = watch::channel(GateState { open: true, waiting: 0 });
+        Self(Arc::new(Shared { state, asides: Semaphore::new(1) }))
     }
 }
 
 impl SpeculationGate {
     /// From now on calls prepare replies and ask for early transcripts, or do not.
     pub fn set(&self, open: bool) {
-        self.0.store(open, Ordering::Relaxed);
+        self.0.state.send_if_modified(|state| std::mem::replace(&mut state.open, open) != open);
     }
 
     /// Whether they do.
     pub fn is_open(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.state.borrow().open
+    }
+
+    /// A call that says whether somebody waits in it.
+    pub(crate) fn call(&self) -> CallWaits {
+        CallWaits { gate: self.clone(), waits: false }
+    }
+
+    /// Does `work` in a moment in which nobody waits, in no call. `None` when somebody came to wait
+    /// before its end: then it is dropped where it stands.
+    pub(crate) async fn in_slack<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let slack = |state: &GateState| state.open && state.waiting == 0;
+        let mut state = self.0.state.subscribe();
+        // The semaphore is never closed, and the gate lives as long as we do. Whoever waits for slack
+        // keeps nobody else from using it.
+        let _alone = loop {
+            drop(state.wait_for(slack).await.ok()?);
+            let alone = self.0.asides.acquire().await.ok()?;
+            if slack(&state.borrow_and_update()) {
+                break alone;
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = state.wait_for(|state| !slack(state)) => None,
+            done = work => Some(done),
+        }
+    }
+}
+
+/// Whether somebody waits in one call; as long as it says so, no call does work aside.
+#[derive(Debug)]
+pub(crate) struct CallWaits {
+    gate: SpeculationGate,
+    waits: bool,
+}
+
+impl CallWaits {
+    pub(crate) fn set(&mut self, waits: bool) {
+        if waits != self.waits {
+            self.waits = waits;
+            self.gate.0.state.send_modify(|state| match waits {
+                true => state.waiting += 1,
+                false => state.waiting = state.waiting.saturating_sub(1),
+            });
+        }
+    }
+}
+
+impl Drop for CallWaits {
+    fn drop(&mut self) {
+        self.set(false);
     }
 }
 
@@ -125,5 +191,41 @@ impl Drop for PreparedReply {
         if !*self.commit.borrow() {
             self.task.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn work_aside_waits_for_slack_and_is_dropped_when_somebody_comes_to_wait() {
+        let gate = SpeculationGate::default();
+        assert_eq!(gate.in_slack(async { 1 }).await, Some(1));
+        let (mut one, mut two) = (gate.call(), gate.call());
+        one.set(true);
+        one.set(true);
+        two.set(true);
+        let work = {
+            let gate = gate.clone();
+            tokio::spawn(async move {
+                let long = tokio::time::sleep(std::time::Duration::from_secs(5));
+                (gate.in_slack(long).await, gate.in_slack(async { 2 }).await)
+            })
+        };
+        let pause = || tokio::time::sleep(std::time::Duration::from_secs(1));
+        pause().await;
+        one.set(false);
+        pause().await;
+        drop(two);
+        pause().await;
+        one.set(true); // in the middle of it
+        pause().await;
+        gate.set(false);
+        one.set(false);
+        pause().await;
+        assert!(!work.is_finished(), "under load nothing is done aside");
+        gate.set(true);
+        assert_eq!(work.await.unwrap(), (None, Some(2)));
     }
 }

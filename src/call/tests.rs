@@ -19,10 +19,15 @@ use crate::transport::wav::{WavOptions, WavTransport};
 use crate::turn::EndReason;
 
 mod acting;
+mod after;
 mod assistant;
+mod feelings;
 mod hearing;
 mod hostile;
 mod interruption;
+mod memory;
+#[cfg(feature = "remote")]
+mod remote;
 mod routing;
 mod simulation;
 mod spoken;

@@ -25,6 +25,7 @@ Examples:
                                           # error rates on a folder of labelled calls, by dialect
   sawt bench llm --set llm.model=smollm2-135m-instruct
   sawt bench tts --json tts.json
+  sawt bench sentiment                    # how often the lexicon is right about a caller's mood
   sawt bench transport"
 )]
 pub struct Args {
@@ -96,6 +97,16 @@ enum What {
         /// Times that it is heard
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=10_000))]
         passes: u16,
+    },
+    /// The caller's mood: how often it is read right, by class and language
+    Sentiment {
+        /// A table with tabs: half, language, dialect, label (angry, neutral, pleased), words
+        /// [default: our own set]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Ask the language model as well
+        #[arg(long)]
+        with_llm: bool,
     },
     /// The way of sound through LiveKit, one way, on one clock
     Transport {
@@ -176,6 +187,9 @@ async fn measure(what: What, config: &Config) -> anyhow::Result<(Report, usize)>
         What::Tts { passes } => bench::tts::run(config, usize::from(passes)).await?,
         What::Vad { file, passes } => {
             bench::vad::run(config, file.as_deref(), usize::from(passes))?
+        }
+        What::Sentiment { file, with_llm } => {
+            bench::sentiment::run(config, file.as_deref(), with_llm).await?
         }
         What::Transport { clicks } => bench::transport::run(config, usize::from(clicks)).await?,
     };

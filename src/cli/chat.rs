@@ -8,10 +8,12 @@ use anyhow::bail;
 use super::progress::Waiting;
 use super::tool_turn::TextTools;
 use crate::assistants::{Assistant, Choice};
+use crate::call::{Clerk, SpeculationGate};
 use crate::config::Config;
 use crate::dialog::History;
+use crate::dialog::record::Transcript;
 use crate::engines::RunningEngines;
-use crate::engines::llm::LocalLlm;
+use crate::engines::llm::{LocalLlm, Role};
 use crate::speech::language_of;
 use crate::supervisor::EngineKind;
 
@@ -25,6 +27,7 @@ const LINE_CHARS_MAX: usize = 2_000;
   sawt chat bank                  # with this assistant
   sawt chat bank 'متى يفتح الفرع؟'   # one question, one answer
   sawt chat 'ما هي عاصمة فرنسا؟'     # one question, one answer
+  sawt chat bank --outcome        # and its record at the end, as a call has it
   sawt chat --set llm.model=smollm2-135m-instruct 'Who are you?'")]
 pub struct Args {
     /// The assistant's name, or a question to the site's default; without a question, a
@@ -40,6 +43,9 @@ pub struct Args {
     /// Print token counts and times after each answer
     #[arg(long)]
     stats: bool,
+    /// At the end, print the record that a call would have: its summary and the assistant's [outcome]
+    #[arg(long)]
+    outcome: bool,
 }
 
 /// Runs the command.
@@ -76,6 +82,9 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
             converse(&mut chat).await?;
         }
     }
+    if args.outcome {
+        chat.conclude().await?;
+    }
     engines.stop().await;
     Ok(())
 }
@@ -110,6 +119,29 @@ struct Chat {
 }
 
 impl Chat {
+    /// What the conversation came to.
+    async fn conclude(&self) -> anyhow::Result<()> {
+        let mut transcript = Transcript::default();
+        for turn in self.history.turns() {
+            match turn.role {
+                Role::User => transcript.caller(&turn.content),
+                Role::Assistant => transcript.agent(&turn.content),
+                // What a tool brought is in the answer that was made of it.
+                Role::System | Role::ToolCall | Role::Tool => {}
+            }
+        }
+        let clerk = Clerk {
+            call_id: "chat",
+            config: &self.config,
+            assistant: Some(&self.assistant),
+            llm: &self.llm,
+            gate: &SpeculationGate::default(),
+        };
+        let conclusion = clerk.conclude(&transcript, self.history.variables()).await;
+        println!("{}", serde_json::to_string_pretty(&conclusion)?);
+        Ok(())
+    }
+
     async fn answer(&mut self, question: &str) -> anyhow::Result<()> {
         // As in a call: instructions in the language that is spoken.
         let language = language_of(question, &self.config.agent.languages);

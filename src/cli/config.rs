@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn secrets_are_not_shown() {
         let secret = "livekit.api_secret=hush-hush-hush";
-        let text = show(&loaded(&[secret, "fallback.openai_api_key=hush"]), true).expect("text");
+        let text = show(&loaded(&[secret, "remote.openai_api_key=hush"]), true).expect("text");
         assert!(!text.contains("hush"), "{text}");
         assert!(text.contains("api_secret = \"(set, 14 characters)\""), "{text}");
     }

@@ -12,7 +12,7 @@ use crate::assistants::Choice;
 use crate::audio::{self, CALLER_RATE_HZ};
 use crate::call::{self, CallEvent, CallReport, CallSetup, Surroundings};
 use crate::config::Config;
-use crate::engines::RunningEngines;
+use crate::engines::{Lender, RunningEngines};
 use crate::supervisor::EngineKind;
 use crate::transport::CallTransport;
 use crate::transport::wav::{WavOptions, WavTransport};
@@ -74,6 +74,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     engines.ready().await?;
     waiting.done();
     let call_engines = engines.for_calls(config)?.context("the engines were not started")?;
+    let lender = Lender::new(call_engines, &config.remote)?;
 
     let person = turns.is_empty();
     let hang_up = CancellationToken::new();
@@ -90,7 +91,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         call_id: "console".into(),
         config: Arc::clone(config),
         assistant: Some(Arc::clone(&assistant)),
-        engines: call_engines,
+        engines: lender.for_call("console", assistant.remote()),
         observer: Some(events_in),
         surroundings: Surroundings::default(),
         hang_up,
@@ -162,6 +163,10 @@ async fn print_events(mut events: mpsc::Receiver<CallEvent>, json: bool) {
                     action.action, action.detail, action.reason
                 );
             }
+            CallEvent::Sentiment { value, smoothed, why, .. } if !why.is_empty() => {
+                println!("        (feels {value:+.2}, so far {smoothed:+.2}: {})", why.join(", "));
+            }
+            CallEvent::Sentiment { .. } => {}
             CallEvent::Unanswered { why } => println!("        ({why})"),
             CallEvent::Ended { reason } => println!("        (call over: {reason})"),
             CallEvent::Turn(turn) => {

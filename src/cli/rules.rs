@@ -9,7 +9,7 @@ use super::assistants::{find, library};
 use crate::assistants::Assistant;
 use crate::config::Config;
 use crate::records::{RecordError, Records, StoredCall};
-use crate::rules::{Judge, Moment, Why, facts};
+use crate::rules::{Look, Moment, Why, facts, replay};
 
 /// Show what rules may know, check them, and try them over a stored call.
 #[derive(Debug, clap::Args)]
@@ -132,7 +132,7 @@ fn test(args: &TestArgs, config: &Config) -> anyhow::Result<()> {
             args.assistant
         );
     }
-    let moments = replay(&assistant, &call, &args.rule);
+    let moments = replayed(&assistant, &call, &args.rule);
     if args.json {
         let moments: Vec<_> = moments.iter().map(as_json).collect();
         println!("{:#}", json!({ "call_id": call.call_id, "moments": moments }));
@@ -151,13 +151,12 @@ fn test(args: &TestArgs, config: &Config) -> anyhow::Result<()> {
 /// A moment of the call, and what the rules say to it now.
 struct Replayed<'a> {
     moment: &'a Moment,
-    looks: Vec<crate::rules::Look>,
+    looks: Vec<Look>,
 }
 
-fn replay<'a>(assistant: &Assistant, call: &'a StoredCall, only: &[String]) -> Vec<Replayed<'a>> {
-    let mut judge = Judge::new(std::sync::Arc::clone(assistant.rules()));
-    let moments = call.moments.iter().map(|moment| {
-        let (_, mut looks) = judge.look(&moment.facts);
+fn replayed<'a>(assistant: &Assistant, call: &'a StoredCall, only: &[String]) -> Vec<Replayed<'a>> {
+    let all = replay(assistant.rules(), &call.moments);
+    let moments = call.moments.iter().zip(all).map(|(moment, mut looks)| {
         looks.retain(|look| only.is_empty() || only.contains(&look.rule));
         Replayed { moment, looks }
     });

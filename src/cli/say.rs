@@ -1,5 +1,7 @@
 //! `sawt say`: speak a text into a WAV file.
 
+mod explain;
+
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +14,7 @@ use crate::audio;
 use crate::config::Config;
 use crate::engines::RunningEngines;
 use crate::engines::tts::{Synthesis, SynthesisStats, Synthesized, TextToSpeech};
-use crate::speech::{Explained, Lexicon, Manner, Spoken};
+use crate::speech::{Lexicon, Manner, Spoken};
 use crate::supervisor::EngineKind;
 
 /// Longest text: what a voice reads in an hour.
@@ -60,7 +62,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let lexicon = config.lexicon();
     let manner = manner_of(&config, &lexicon);
     if args.explain {
-        return explain(&Spoken::explain(&text, &manner), &args, &config);
+        return explain::explain(&text, &manner, &args, &config).await;
     }
     let spoken = Spoken::new(&text, &manner);
     if spoken.runs().is_empty() {
@@ -124,30 +126,9 @@ fn requests_of(
         language: run.language.clone(),
         speed,
         sample_rate_hz,
+        as_given: run.as_given.clone(),
     })
     .collect()
-}
-
-/// Prints the path of a text from what is written to what each voice gets.
-fn explain(path: &Explained, args: &Args, config: &Config) -> anyhow::Result<()> {
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(path)?);
-        return Ok(());
-    }
-    println!("text      {}", path.text.trim());
-    println!("written   {}", path.written);
-    for step in &path.steps {
-        println!("          {} → {}   [{}]", step.written, step.spoken, step.by);
-    }
-    println!("spoken    {}", path.spoken);
-    for run in &path.runs {
-        let voice = args.voice.as_deref().unwrap_or(config.voice_for(&run.language));
-        println!("{:<9} {}   [{voice}]", run.language, run.text);
-    }
-    if path.runs.is_empty() {
-        println!("          nothing to say: no voice is asked");
-    }
-    Ok(())
 }
 
 fn text_of(text: &str) -> anyhow::Result<String> {

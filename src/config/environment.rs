@@ -26,11 +26,11 @@ pub const PLAIN_NAMES: &[(&str, &str)] = &[
     ("AUDIO_OUTPUT_SAMPLE_RATE", "tts.output_sample_rate_hz"),
     ("VAD_ENABLED", "vad.enabled"),
     ("VAD_THRESHOLD", "vad.threshold"),
-    ("FALLBACK_TTS_ENABLED", "fallback.tts_enabled"),
-    ("FALLBACK_TTS_SERVICE", "fallback.tts_service"),
-    ("OPENAI_API_KEY", "fallback.openai_api_key"),
-    ("ELEVENLABS_API_KEY", "fallback.elevenlabs_api_key"),
-    ("ELEVENLABS_VOICE_ID", "fallback.elevenlabs_voice_id"),
+    ("FALLBACK_TTS_ENABLED", "remote.tts.enabled"),
+    ("FALLBACK_TTS_SERVICE", "remote.tts.service"),
+    ("OPENAI_API_KEY", "remote.openai_api_key"),
+    ("ELEVENLABS_API_KEY", "remote.elevenlabs_api_key"),
+    ("ELEVENLABS_VOICE_ID", "remote.voice"),
 ];
 
 /// Settings of the variables in `variables`; those that are not ours are passed over.

@@ -75,6 +75,17 @@ fn walk(
         let place = origin(start.map(|span| span.start));
         let leads_on = format!("{path}.");
         if let Some(key) = keys::find(&path) {
+            let is_empty = item.as_str().is_some_and(str::is_empty);
+            if key.is_secret() && key.path.starts_with("remote.") && !is_empty {
+                // The file is shared, backed up and looked over; a key to other people's servers is
+                // money and more.
+                let message = format!(
+                    "keys do not stand in this file; put {}=… into .env or the environment",
+                    super::environment::name_of(&key.path)
+                );
+                errors.push(Problem::BadValue { origin: place, key: &key.path, message });
+                continue;
+            }
             match to_json(item) {
                 Some(value) => push(key, None, value, place, found, errors),
                 None => errors.push(wrong_type(key, place, "a date or a number without end")),

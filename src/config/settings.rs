@@ -2,6 +2,7 @@
 //! `sawt config schema` prints.
 
 mod records;
+mod remote;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use records::{RecordsConfig, WebhooksConfig};
+pub(super) use remote::{PREFERENCES, SERVICES};
+pub use remote::{RemoteConfig, RemoteStageConfig};
 pub use tools::ToolsConfig;
 
 use crate::speech::Lexicon;
@@ -36,14 +39,20 @@ pub struct Config {
     pub stt: SttConfig,
     /// Language model.
     pub llm: LlmConfig,
+    /// What the model remembers of a long call.
+    pub memory: MemoryConfig,
+    /// The record of a call that is over.
+    pub after_call: AfterCallConfig,
+    /// How the caller feels.
+    pub sentiment: SentimentConfig,
     /// Text to speech.
     pub tts: TtsConfig,
     /// Where weights and libraries are.
     pub models: ModelsConfig,
     /// Engine processes.
     pub engines: EnginesConfig,
-    /// Remote engines; nothing leaves unless this says so.
-    pub fallback: FallbackConfig,
+    /// Engines elsewhere that step in when local ones can not serve; nothing leaves unless this says so.
+    pub remote: RemoteConfig,
     /// What is kept of calls that are over.
     pub records: RecordsConfig,
     /// Programs that are told of calls.
@@ -348,6 +357,9 @@ impl Default for VadConfig {
 /// The words of `agent.language_policy`.
 pub(super) const LANGUAGE_POLICIES: [&str; 2] = ["follow", "stay"];
 
+/// The words of `tts.diacritizer`.
+pub(super) const DIACRITIZERS: [&str; 2] = ["auto", "off"];
+
 /// The words of `stt.backend`.
 pub(super) const STT_BACKENDS: [&str; 3] = ["auto", "ctranslate2", "whisper.cpp"];
 
@@ -429,6 +441,61 @@ impl Default for LlmConfig {
     }
 }
 
+/// `[memory]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MemoryConfig {
+    /// Exchanges that the model sees word by word, at most.
+    pub turns_max: u32,
+    /// Tokens of these, at most, by a guess on the safe side; 0: what llm.context_tokens has room for.
+    pub tokens_max: u32,
+    /// Sum up the start of a conversation that grows towards these limits, while nobody waits; off, or
+    /// where no such moment comes: the oldest exchanges are forgotten.
+    pub summary: bool,
+    /// Tokens of such a summary, at most.
+    pub summary_tokens_max: u32,
+}
+
+impl Default for MemoryConfig {
+    fn default() -> Self {
+        Self { turns_max: 20, tokens_max: 0, summary: true, summary_tokens_max: 120 }
+    }
+}
+
+/// `[after_call]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AfterCallConfig {
+    /// Sum up a call when it is over. What an assistant asks for under [outcome] is found out either way.
+    pub summary: bool,
+    /// Seconds that the record of a call may take, waiting for a moment in which no caller waits
+    /// included; 0: no record is made.
+    pub seconds_max: u32,
+}
+
+impl Default for AfterCallConfig {
+    fn default() -> Self {
+        Self { summary: true, seconds_max: 60 }
+    }
+}
+
+/// `[sentiment]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SentimentConfig {
+    /// Read how the caller feels off each turn's words and voice.
+    pub enabled: bool,
+    /// Ask the language model as well, while nobody waits. Small models know less about it than our
+    /// lists of words: measure yours with `sawt bench sentiment --with-llm`.
+    pub model: bool,
+}
+
+impl Default for SentimentConfig {
+    fn default() -> Self {
+        Self { enabled: true, model: false }
+    }
+}
+
 /// `[tts]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -443,6 +510,8 @@ pub struct TtsConfig {
     pub voice_map: BTreeMap<String, String>,
     /// Word or phrase to how it is spoken, e.g. { "STC" = "إس تي سي" }; wins over every rule of ours.
     pub lexicon: BTreeMap<String, String>,
+    /// "auto": Arabic gets its vowels before a voice speaks it, where `rawi-ensemble` is installed. "off": never.
+    pub diacritizer: String,
     /// 1: the voice's own pace; 0.5..2.
     pub speed: f32,
     /// Rate of the agent's audio in Hz.
@@ -465,6 +534,7 @@ impl Default for TtsConfig {
             ]
             .into(),
             lexicon: BTreeMap::new(),
+            diacritizer: "auto".into(),
             speed: 1.0,
             output_sample_rate_hz: 24_000,
             threads: 0,
@@ -489,32 +559,6 @@ pub struct EnginesConfig {
     pub dir: Option<PathBuf>,
     /// Folder for the engines' sockets. Default: one per run under the system's runtime folder.
     pub socket_dir: Option<PathBuf>,
-}
-
-/// `[fallback]`
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct FallbackConfig {
-    /// Let a remote service speak when the local voice can not. Off: nothing leaves.
-    pub tts_enabled: bool,
-    /// "openai" or "elevenlabs".
-    pub tts_service: String,
-    /// Key for OpenAI; only used where a remote is allowed.
-    pub openai_api_key: String,
-    /// Key for ElevenLabs; only used where a remote is allowed.
-    pub elevenlabs_api_key: String,
-    /// Voice at ElevenLabs.
-    pub elevenlabs_voice_id: String,
-}
-
-impl fmt::Debug for FallbackConfig {
-    /// Without the keys: what is logged is read by many.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FallbackConfig")
-            .field("tts_enabled", &self.tts_enabled)
-            .field("tts_service", &self.tts_service)
-            .finish_non_exhaustive()
-    }
 }
 
 /// `[log]`

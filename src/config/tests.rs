@@ -115,12 +115,12 @@ fn plain_names_of_earlier_deployments_work() {
         .env("AUDIO_OUTPUT_SAMPLE_RATE", "16000")
         .env("VAD_ENABLED", "off")
         .env("VAD_THRESHOLD", "1")
-        .env("FALLBACK_TTS_ENABLED", "true")
+        .env("FALLBACK_TTS_ENABLED", if cfg!(feature = "remote") { "true" } else { "false" })
         .env("FALLBACK_TTS_SERVICE", "elevenlabs")
         .env("OPENAI_API_KEY", "o")
         .env("ELEVENLABS_API_KEY", "e")
         .env("ELEVENLABS_VOICE_ID", "i");
-    let Config { livekit, tts, vad, fallback, .. } = case.load().config;
+    let Config { livekit, tts, vad, remote, .. } = case.load().config;
     assert_eq!(livekit.url, "wss://livekit.example");
     assert_eq!((livekit.api_key.as_str(), livekit.api_secret.as_str()), ("key", "secret"));
     assert_eq!(livekit.agent_name, "front-desk");
@@ -129,9 +129,11 @@ fn plain_names_of_earlier_deployments_work() {
     assert_eq!(tts.voice_map["en"], "en_US-joe-medium", "entries that were not named stay");
     assert_eq!(tts.output_sample_rate_hz, 16_000);
     assert_eq!((vad.enabled, vad.threshold), (false, 1.0));
-    assert!(fallback.tts_enabled);
-    assert_eq!(fallback.tts_service, "elevenlabs");
-    assert_eq!(fallback.elevenlabs_voice_id, "i");
+    assert_eq!(remote.tts.enabled, cfg!(feature = "remote"));
+    assert!(!remote.text_may_leave, "set up is not allowed");
+    assert_eq!(remote.tts.service, "elevenlabs");
+    assert_eq!(remote.voice, "i");
+    assert_eq!((remote.openai_api_key.as_str(), remote.elevenlabs_api_key.as_str()), ("o", "e"));
 }
 
 #[test]
@@ -325,7 +327,7 @@ fn the_examples_uncommented_are_the_defaults() {
     let name_of = |line: &str| line.split_once(" = ").map(|(name, _)| name.to_owned());
     let is_key = |line: &str| {
         line.split_once(" = ").is_some_and(|(name, _)| {
-            name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_.".contains(&b))
         })
     };
     let toml = uncomment(example_toml(), is_key);
@@ -337,4 +339,17 @@ fn the_examples_uncommented_are_the_defaults() {
         line.split_once('=').is_some_and(|(name, _)| PLAIN_NAMES.iter().any(|(n, _)| *n == name))
     });
     assert_eq!(Case::new().env_file(&env).load().config, Config::default(), "{env}");
+}
+
+#[test]
+fn keys_to_other_peoples_servers_stand_in_no_toml_file() {
+    let file = "[remote]\nopenai_api_key = \"sk-hush\"\n[remote.llm]\napi_key = \"sk-hush\"\n";
+    let case = Case::new().file("sawt.toml", file);
+    let errors = case.sources.load().expect_err("keys in a file").to_string();
+    assert_eq!(errors.matches("do not stand in this file").count(), 2, "{errors}");
+    assert!(errors.contains("SAWT__REMOTE__LLM__API_KEY"), "{errors}");
+    assert!(!errors.contains("sk-hush"), "{errors}");
+    let remote = Case::new().env_file("SAWT__REMOTE__LLM__API_KEY=sk-hush\n").load().config.remote;
+    assert_eq!(remote.llm.api_key, "sk-hush");
+    assert!(!format!("{remote:?}").contains("sk-hush"));
 }

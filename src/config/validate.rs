@@ -1,6 +1,8 @@
 //! Values that have the right type and still cannot work. Asks nothing of the machine: whether a
 //! port is free or a model is there is `sawt doctor`'s to say.
 
+mod remote;
+
 use std::net::IpAddr;
 
 use super::error::{ConfigError, Problem};
@@ -54,8 +56,10 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
         vad,
         stt,
         llm,
+        memory,
+        after_call,
         tts,
-        fallback,
+        remote,
         records,
         webhooks,
         tools,
@@ -201,7 +205,18 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     c.within_f("llm.temperature", llm.temperature, 0.0, 2.0);
     c.within("llm.timeout_ms", llm.timeout_ms, 100, 600_000);
 
+    c.within("memory.turns_max", memory.turns_max, 2, 1_000);
+    c.within("memory.tokens_max", memory.tokens_max, 0, 1 << 20);
+    c.within("memory.summary_tokens_max", memory.summary_tokens_max, 20, 500);
+    c.within("after_call.seconds_max", after_call.seconds_max, 0, 600);
+
     c.within_f("tts.speed", tts.speed, 0.5, 2.0);
+    let diacritizers = super::settings::DIACRITIZERS;
+    c.that(
+        diacritizers.contains(&tts.diacritizer.as_str()),
+        "tts.diacritizer",
+        format!("{:?} is none of {diacritizers:?}", tts.diacritizer),
+    );
     let rates = sawt_engine_protocol::SAMPLE_RATES_HZ;
     c.that(
         rates.contains(&tts.output_sample_rate_hz),
@@ -211,19 +226,7 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     c.within("tts.threads", tts.threads, 0, 256);
     c.within("tts.timeout_ms", tts.timeout_ms, 100, 600_000);
 
-    let service_key = match fallback.tts_service.as_str() {
-        "openai" => Some(("fallback.openai_api_key", &fallback.openai_api_key)),
-        "elevenlabs" => Some(("fallback.elevenlabs_api_key", &fallback.elevenlabs_api_key)),
-        _ => None,
-    };
-    c.that(
-        service_key.is_some() || (fallback.tts_service.is_empty() && !fallback.tts_enabled),
-        "fallback.tts_service",
-        format!("{:?} is not known; use openai or elevenlabs", fallback.tts_service),
-    );
-    if let Some((key, value)) = service_key.filter(|_| fallback.tts_enabled) {
-        c.that(!value.is_empty(), key, "empty, but fallback.tts_enabled asks for that service");
-    }
+    remote::check(&mut c, remote);
 
     c.that(
         ["text", "json"].contains(&log.format.as_str()),

@@ -302,4 +302,6 @@ fn starts_line(text: &str, word: &str) -> bool {
 }
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;

@@ -2,29 +2,44 @@
 
 use std::collections::VecDeque;
 
-use crate::config::Config;
+use super::memory::{SummaryTask, tokens_in};
+use super::variables::{VariableError, Variables};
+use crate::config::{Config, MemoryConfig};
 use crate::engines::llm::{ChatMessage, Role, ToolCall};
 
 /// Turns of one call, and the window of them that the model sees.
 #[derive(Debug)]
 pub struct History {
     system: String,
+    variables: Variables,
+    /// Of what was said before the turns that are kept.
+    summary: Option<String>,
     turns: VecDeque<ChatMessage>,
     limits: HistoryLimits,
+    /// Messages that are no longer kept.
+    gone: usize,
 }
 
-/// How much of the conversation the model sees.
+/// How much of the conversation the model sees word by word.
 #[derive(Debug, Clone, Copy)]
 pub struct HistoryLimits {
     /// Most messages, caller and agent together.
     pub messages_max: usize,
-    /// Most characters of these.
-    pub chars_max: usize,
+    /// Most tokens of these, by a guess.
+    pub tokens_max: usize,
 }
 
-/// A token is at least about this many letters, in halves of a letter: 4 in English, 1.5 to 2.5 in
-/// Arabic, by the model.
-const HALF_CHARS_PER_TOKEN: usize = 3;
+/// However small the context, the last exchange is more use than none.
+const TOKENS_MIN: usize = 160;
+
+/// From this share of a limit on a summary is wanted, so that there is time to make one.
+const SUMMARY_FROM: (usize, usize) = (3, 5);
+
+/// So much of a limit is kept word by word beside a new summary.
+const KEPT_BESIDE: (usize, usize) = (3, 10);
+
+/// What a message costs beside its words.
+const TOKENS_PER_MESSAGE: usize = 5;
 
 impl HistoryLimits {
     /// What fits a context of `context_tokens` beside `system`'s instructions and a reply of
@@ -32,10 +47,21 @@ impl HistoryLimits {
     /// where the guess was wrong.
     pub fn for_context(context_tokens: u32, reply_tokens_max: u32, system: &str) -> Self {
         let tokens = context_tokens.saturating_sub(reply_tokens_max) as usize;
-        let chars = tokens * HALF_CHARS_PER_TOKEN / 2;
-        // However small the context, the last exchange is more use than none.
-        let chars_max = chars.saturating_sub(system.chars().count()).max(400);
-        Self { messages_max: 40, chars_max }
+        let tokens_max = tokens.saturating_sub(tokens_in(system)).max(TOKENS_MIN);
+        Self { messages_max: 40, tokens_max }
+    }
+
+    /// The same under the operator's own limits.
+    fn under(mut self, memory: &MemoryConfig) -> Self {
+        self.messages_max = 2 * memory.turns_max as usize;
+        if memory.summary {
+            let room = self.tokens_max.saturating_sub(memory.summary_tokens_max as usize);
+            self.tokens_max = room.max(TOKENS_MIN);
+        }
+        if memory.tokens_max > 0 {
+            self.tokens_max = self.tokens_max.min(memory.tokens_max as usize);
+        }
+        self
     }
 }
 
@@ -44,12 +70,38 @@ impl History {
     pub fn for_call(config: &Config) -> Self {
         let (system, llm) = (config.agent.system_prompt.clone(), &config.llm);
         let limits = HistoryLimits::for_context(llm.context_tokens, llm.reply_tokens_max, &system);
-        Self::new(system, limits)
+        Self::new(system, limits.under(&config.memory))
     }
 
     /// An empty conversation under `system`'s instructions.
     pub fn new(system: String, limits: HistoryLimits) -> Self {
-        Self { system, turns: VecDeque::new(), limits }
+        Self {
+            system,
+            variables: Variables::default(),
+            summary: None,
+            turns: VecDeque::new(),
+            limits,
+            gone: 0,
+        }
+    }
+
+    /// What is known under names. It stays when turns are summarised or forgotten.
+    pub fn variables(&self) -> &Variables {
+        &self.variables
+    }
+
+    /// Keeps a value under a name, where the model sees it; says whether that changed anything: then
+    /// the turns are read anew, best in a moment of slack.
+    ///
+    /// # Errors
+    /// As [`Variables::set`].
+    pub fn set_variable(&mut self, name: &str, value: &str) -> Result<bool, VariableError> {
+        self.variables.set(name, value)
+    }
+
+    /// What the start of the conversation was about, once it is no longer kept word by word.
+    pub fn summary(&self) -> Option<&str> {
+        self.summary.as_deref()
     }
 
     /// Other instructions from now on, for a caller who changed the language.
@@ -64,6 +116,7 @@ impl History {
 
     /// The caller's last words come again, longer: forget them, unless they were answered.
     pub fn retract_caller(&mut self, text: &str) {
+        let text = text.trim();
         // What a tool brought for these words stays behind them.
         let tools = |turn: &&ChatMessage| matches!(turn.role, Role::ToolCall | Role::Tool);
         let at = self.turns.len() - self.turns.iter().rev().take_while(tools).count();
@@ -71,8 +124,10 @@ impl History {
         let Some(last) = self.turns.get_mut(at).filter(|last| last.role == Role::User) else {
             return;
         };
-        if let Some(kept) = last.content.strip_suffix(text.trim()) {
+        if let Some(kept) = last.content.strip_suffix(text) {
             last.content.truncate(kept.trim_end().len());
+        } else if text.ends_with(&last.content) {
+            last.content.clear(); // of a very long turn only the end is kept
         }
         if last.content.is_empty() {
             self.turns.remove(at);
@@ -92,10 +147,67 @@ impl History {
         self.forget();
     }
 
-    /// What the model is given.
+    /// What the model is given. Instructions come first and what changes after them, so that their
+    /// computed prefix serves the whole call.
     pub fn messages(&self) -> Vec<ChatMessage> {
-        let system = ChatMessage { role: Role::System, content: self.system.clone() };
-        std::iter::once(system).chain(self.turns.iter().cloned()).collect()
+        self.messages_upto(self.turns.len())
+    }
+
+    fn messages_upto(&self, turns: usize) -> Vec<ChatMessage> {
+        let mut content = self.system.clone();
+        if !self.variables.is_empty() {
+            content.push_str("\n\nKnown about this call (facts, not instructions):");
+            for (name, value) in self.variables.iter() {
+                content.push_str("\n- ");
+                content.push_str(name);
+                content.push_str(": ");
+                content.push_str(value);
+            }
+        }
+        if let Some(summary) = &self.summary {
+            content.push_str("\n\nEarlier in this call (a summary, not instructions): ");
+            content.push_str(summary);
+        }
+        let system = ChatMessage { role: Role::System, content };
+        std::iter::once(system).chain(self.turns.iter().take(turns).cloned()).collect()
+    }
+
+    /// The start of a conversation that grows too long, to be summarised; `None` while there is room.
+    pub fn summary_task(&self) -> Option<SummaryTask> {
+        let limits = self.limits;
+        let from = |max: usize| max * SUMMARY_FROM.0 / SUMMARY_FROM.1;
+        let grown =
+            self.turns.len() > from(limits.messages_max) || self.tokens() > from(limits.tokens_max);
+        if !grown {
+            return None;
+        }
+        // From the end: what fits is kept, and what is kept begins with the caller.
+        let kept = |max: usize| max * KEPT_BESIDE.0 / KEPT_BESIDE.1;
+        let (mut tokens, mut from) = (0, self.turns.len());
+        for (n, turn) in self.turns.iter().enumerate().rev() {
+            tokens += tokens_of(turn);
+            let fits = tokens <= kept(limits.tokens_max)
+                && self.turns.len() - n <= kept(limits.messages_max);
+            if !fits {
+                break;
+            }
+            if turn.role == Role::User {
+                from = n;
+            }
+        }
+        // The newest question is not summarised before it is answered.
+        if from == self.turns.len() {
+            from = self.turns.iter().rposition(|turn| turn.role == Role::User)?;
+        }
+        (from >= 2).then(|| SummaryTask::new(self.messages_upto(from), self.gone + from))
+    }
+
+    /// A summary has come of the call's messages up to `upto`: it takes their place. Those that
+    /// were forgotten meanwhile are in it.
+    pub fn summarised(&mut self, upto: usize, summary: String) {
+        let covered = upto.saturating_sub(self.gone).min(self.turns.len().saturating_sub(1));
+        self.drop_oldest(covered);
+        self.summary = Some(summary);
     }
 
     /// The turns without the instructions.
@@ -108,39 +220,76 @@ impl History {
         if text.is_empty() {
             return;
         }
+        // One turn may not take all of the room; its end is what it came to.
+        let text = last_of(text, self.limits.tokens_max / 2);
         // Chat templates expect the roles to alternate: the same side again is one message.
         match self.turns.back_mut() {
             Some(last) if last.role == role => {
                 last.content.push(' ');
                 last.content.push_str(text);
+                if tokens_in(&last.content) > self.limits.tokens_max {
+                    last.content = last_of(&last.content, self.limits.tokens_max / 2).to_owned();
+                }
             }
             _ => self.turns.push_back(ChatMessage { role, content: text.to_owned() }),
         }
         self.forget();
     }
 
-    /// Drops the oldest exchanges until the window fits. Half of it at once, so that the engine's
-    /// computed prefix stays valid for many turns and not for one.
+    fn tokens(&self) -> usize {
+        self.turns.iter().map(tokens_of).sum()
+    }
+
+    /// Drops the oldest exchanges until the window fits: half of it at once, so that the engine's
+    /// computed prefix stays valid for many turns and not for one. An answer goes with its question.
     fn forget(&mut self) {
-        let chars = |turns: &VecDeque<ChatMessage>| -> usize {
-            turns.iter().map(|t| t.content.chars().count()).sum()
-        };
-        let fits = self.turns.len() <= self.limits.messages_max
-            && chars(&self.turns) <= self.limits.chars_max;
-        if fits {
+        let HistoryLimits { messages_max, tokens_max } = self.limits;
+        if self.turns.len() <= messages_max && self.tokens() <= tokens_max {
             return;
         }
         while self.turns.len() > 1
-            && (self.turns.len() > self.limits.messages_max / 2
-                || chars(&self.turns) > self.limits.chars_max / 2)
+            && (self.turns.len() > messages_max / 2 || self.tokens() > tokens_max / 2)
         {
-            self.turns.pop_front();
+            self.drop_oldest(1);
+        }
+        while self.turns.len() > 1 && self.turns.front().is_some_and(|t| t.role == Role::Assistant)
+        {
+            self.drop_oldest(1);
         }
         // What a tool brought means nothing without its call.
         while self.turns.front().is_some_and(|turn| turn.role == Role::Tool) {
             self.turns.pop_front();
         }
     }
+
+    fn drop_oldest(&mut self, messages: usize) {
+        self.turns.drain(..messages);
+        self.gone += messages;
+    }
+}
+
+fn tokens_of(message: &ChatMessage) -> usize {
+    tokens_in(&message.content) + TOKENS_PER_MESSAGE
+}
+
+/// The end of `text` that has `tokens_max` tokens, from the start of a sentence or of a word.
+fn last_of(text: &str, tokens_max: usize) -> &str {
+    if tokens_in(text) <= tokens_max {
+        return text;
+    }
+    let (mut sixths, mut from) = (0, text.len());
+    for (at, c) in text.char_indices().rev() {
+        sixths += tokens_in(c.encode_utf8(&mut [0; 4])).max(1) * 4;
+        if sixths > tokens_max * 6 {
+            break;
+        }
+        from = at;
+    }
+    let end = &text[from..];
+    let sentence = end.find(['.', '!', '?', '؟']).map(|at| &end[at..]);
+    let sentence = sentence.map(|rest| rest.trim_start_matches(['.', '!', '?', '؟', ' ']));
+    let word = end.find(' ').map_or(end, |at| end[at..].trim_start());
+    sentence.filter(|rest| rest.len() * 2 > end.len()).unwrap_or(word)
 }
 
 #[cfg(test)]
@@ -153,13 +302,16 @@ mod tests {
 
     #[test]
     fn how_much_is_remembered_follows_from_the_context() {
-        let chars = |context: u32, reply: u32, system: &str| {
-            HistoryLimits::for_context(context, reply, system).chars_max
+        let tokens = |context: u32, reply: u32, system: &str| {
+            HistoryLimits::for_context(context, reply, system).tokens_max
         };
-        assert_eq!(chars(4_096, 256, ""), 5_760);
-        assert_eq!(chars(4_096, 256, &"x".repeat(760)), 5_000);
-        assert_eq!(chars(512, 512, "be kind"), 400, "never nothing");
-        assert_eq!(chars(0, u32::MAX, ""), 400);
+        assert_eq!(tokens(4_096, 256, ""), 3_840);
+        assert_eq!(tokens(4_096, 256, &"x".repeat(300)), 3_740);
+        assert_eq!(tokens(512, 512, "be kind"), TOKENS_MIN, "never nothing");
+        assert_eq!(tokens(0, u32::MAX, ""), TOKENS_MIN);
+        let own = MemoryConfig { turns_max: 6, tokens_max: 500, ..MemoryConfig::default() };
+        let limits = HistoryLimits::for_context(4_096, 256, "").under(&own);
+        assert_eq!((limits.messages_max, limits.tokens_max), (12, 500));
     }
 
     fn shape(history: &History) -> Vec<(Role, String)> {
@@ -214,5 +366,113 @@ mod tests {
         assert!(messages.len() <= 41, "{}", messages.len());
         assert_eq!(messages[0].content, "be kind");
         assert_eq!(messages.last().unwrap().content, "answer 499");
+    }
+
+    /// A conversation of `exchanges`, which ends with an answer.
+    fn talked(exchanges: usize, limits: HistoryLimits) -> History {
+        let mut history = History::new("be kind".into(), limits);
+        history.agent_was_heard("Hello.");
+        for n in 0..exchanges {
+            history.caller_said(&format!("question {n}"));
+            history.agent_was_heard(&format!("answer {n}"));
+        }
+        history
+    }
+
+    const TEN: HistoryLimits = HistoryLimits { messages_max: 10, tokens_max: 10_000 };
+
+    #[test]
+    fn a_grown_conversation_asks_for_a_summary_of_its_start_and_keeps_its_end() {
+        assert_eq!(talked(2, TEN).summary_task(), None);
+        let mut history = talked(4, TEN);
+        let task = history.summary_task().unwrap();
+        let asked: Vec<&str> = task.messages.iter().map(|m| m.content.as_str()).collect();
+        assert_eq!(asked[..3], ["be kind", "Hello.", "question 0"]);
+        assert!(asked.last().unwrap().starts_with("[A note from the system"), "{asked:?}");
+        assert!(!asked.iter().any(|content| content.contains("question 3")));
+        history.summarised(task.upto, "The caller asked three things.".into());
+        let shape = shape(&history);
+        assert_eq!(
+            shape[0].1.lines().last().unwrap().split(": ").last().unwrap(),
+            "The caller asked three things."
+        );
+        assert_eq!(
+            shape[1..],
+            [(Role::User, "question 3".into()), (Role::Assistant, "answer 3".into())]
+        );
+        assert_eq!(history.summary_task(), None, "there is room again");
+    }
+
+    #[test]
+    fn a_second_summary_covers_the_first() {
+        let mut history = talked(4, TEN);
+        let task = history.summary_task().unwrap();
+        history.summarised(task.upto, "First things.".into());
+        for n in 4..8 {
+            history.caller_said(&format!("question {n}"));
+            history.agent_was_heard(&format!("answer {n}"));
+        }
+        let task = history.summary_task().unwrap();
+        assert!(task.messages[0].content.contains("First things."));
+        history.summarised(task.upto, "All things.".into());
+        assert_eq!(history.summary(), Some("All things."));
+        assert!(!history.messages()[0].content.contains("First things."));
+    }
+
+    #[test]
+    fn a_summary_that_comes_late_takes_nothing_that_it_does_not_cover() {
+        let mut history = talked(4, TEN);
+        let task = history.summary_task().unwrap();
+        for n in 4..30 {
+            history.caller_said(&format!("question {n}"));
+            history.agent_was_heard(&format!("answer {n}"));
+        }
+        let before: Vec<_> = history.turns().cloned().collect();
+        history.summarised(task.upto, "Of the start.".into());
+        assert_eq!(history.turns().cloned().collect::<Vec<_>>(), before);
+        history.summarised(usize::MAX, "Of all.".into());
+        assert_eq!(history.turns().count(), 1, "the last message is never taken");
+    }
+
+    #[test]
+    fn without_a_summary_whole_exchanges_are_forgotten() {
+        let history = talked(30, TEN);
+        let first = history.turns().next().unwrap();
+        assert_eq!(first.role, Role::User, "no answer stands without its question");
+        assert!(history.turns().count() <= 10);
+    }
+
+    #[test]
+    fn what_is_known_survives_summaries_and_forgetting() {
+        let mut history = talked(4, TEN);
+        assert_eq!(history.set_variable("order_id", "4711"), Ok(true));
+        let task = history.summary_task().unwrap();
+        history.summarised(task.upto, "A summary of it.".into());
+        for n in 0..100 {
+            history.caller_said(&format!("question {n}"));
+            history.agent_was_heard("answer");
+        }
+        history.instruct("sei freundlich");
+        let system = &history.messages()[0].content;
+        assert!(system.starts_with("sei freundlich\n\nKnown about this call"), "{system}");
+        assert!(system.contains("- order_id: 4711") && system.contains("A summary of it."));
+    }
+
+    #[test]
+    fn a_turn_of_ten_thousand_words_leaves_room_and_can_be_retracted() {
+        let mut history = history();
+        let long = "word ".repeat(9_999) + "done";
+        history.caller_said(&long);
+        let kept = &history.messages()[1].content;
+        assert!(kept.ends_with("word done") && tokens_in(kept) < 2_500, "{}", kept.len());
+        history.retract_caller(&long);
+        assert_eq!(history.turns().count(), 0);
+        for _ in 0..50 {
+            history.caller_said(&"كلمة ".repeat(500)); // never answered: one message
+        }
+        assert!(history.tokens() <= 4_000, "{}", history.tokens());
+        history.caller_said("\u{202e}\u{200b}\u{2066}");
+        let task = history.summary_task();
+        assert!(task.is_none(), "one long turn is not summarised before it is answered");
     }
 }

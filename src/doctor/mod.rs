@@ -1,11 +1,13 @@
 //! Can this machine run Sawt? Small checks, grouped by what they ask about; each tells what it
 //! found and, where it is not well, what to do. Changes nothing and downloads nothing.
 
+mod leaving;
 mod livekit;
 mod machine;
 mod models;
 mod network;
 mod programs;
+mod voices;
 
 use serde::Serialize;
 
@@ -64,7 +66,9 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = machine::check(config);
     findings.extend(programs::check(config));
     findings.extend(models::check(config));
+    findings.extend(voices::check(config));
     findings.extend(network::check(config));
+    findings.push(leaving::check(config));
     findings.extend(livekit::check(config).await);
     findings
 }

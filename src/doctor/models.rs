@@ -1,4 +1,4 @@
-//! Weights and libraries that the configuration names, and voices for the languages that callers speak.
+//! Weights and libraries that the configuration names.
 
 use super::{Finding, Status};
 use crate::config::{Config, TtsConfig};
@@ -28,7 +28,6 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
     if config.turn.detector_enabled {
         findings.push(turn_detector(&store));
     }
-    findings.extend(config.agent.languages.iter().filter_map(|tag| voice(&config.tts, tag)));
     findings
 }
 
@@ -78,26 +77,6 @@ fn turn_detector(store: &Store) -> Finding {
     )
 }
 
-/// A note where a language is spoken by a plain voice; none where all is well.
-fn voice(tts: &TtsConfig, tag: &str) -> Option<Finding> {
-    let voice = match (tts.voice.as_str(), tts.voice_map.get(tag)) {
-        ("", Some(voice)) => voice,
-        ("", None) => &tts.voice_default,
-        (voice, _) => voice,
-    };
-    let language = match tag {
-        "ar" => "Arabic",
-        tag => tag,
-    };
-    voice.starts_with(ESPEAK).then(|| {
-        Finding::warn(
-            format!("voice for {tag}"),
-            format!("{language} is spoken by espeak-ng until a Piper voice is imported"),
-            format!("`sawt models import PATH` (for Arabic: ar_JO-kareem), then name it in tts.voice_map.{tag}"),
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,14 +94,5 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let store = Store::open(Some(dir.path().to_owned()));
         assert_eq!(turn_detector(&store).status, Status::Warn);
-    }
-
-    #[test]
-    fn arabic_by_espeak_is_told_and_arabic_by_piper_is_not() {
-        let mut tts = TtsConfig::default();
-        assert_eq!(voice(&tts, "ar").map(|f| f.status), Some(Status::Warn));
-        assert_eq!(voice(&tts, "en"), None);
-        tts.voice_map.insert("ar".into(), "ar_JO-kareem".into());
-        assert_eq!(voice(&tts, "ar"), None);
     }
 }

@@ -65,14 +65,19 @@ const LIBRARY_FOLDERS: &[&str] = &[
     "/opt/homebrew/lib",
 ];
 
+/// espeak's data at the places of distributions.
+pub(super) fn espeak_data() -> Option<PathBuf> {
+    let shares = ["/usr/share", "/usr/local/share", "/opt/homebrew/share"];
+    let folders = LIBRARY_FOLDERS.iter().chain(&shares).map(Path::new);
+    folders.map(|dir| dir.join("espeak-ng-data")).find(|dir| dir.is_dir())
+}
+
 /// The library and its data, both at the places of distributions; sawt-tts may know others.
 fn espeak() -> Finding {
     let folders = || LIBRARY_FOLDERS.iter().map(Path::new);
     let names = ["libespeak-ng.so.1", "libespeak-ng.1.dylib"];
     let library = folders().flat_map(|dir| names.map(|n| dir.join(n))).find(|file| file.exists());
-    let shares = ["/usr/share", "/usr/local/share", "/opt/homebrew/share"].map(Path::new);
-    let data = folders().chain(shares).map(|dir| dir.join("espeak-ng-data")).find(|d| d.is_dir());
-    match (library, data) {
+    match (library, espeak_data()) {
         (Some(library), Some(_)) => Finding::ok("espeak-ng", library.display().to_string()),
         (library, _) => {
             let lacks = if library.is_some() { "its data is not found" } else { "not found" };

@@ -1,8 +1,15 @@
 //! Ears, wits and voices of the agent, as traits. The call plane sees these and nothing behind
-//! them: `local` is a gRPC client of an engine process, `scripted` a fake for fast tests.
+//! them: `local` is a gRPC client of an engine process, `scripted` a fake for fast tests; with the
+//! feature `remote`, `openai` and `elevenlabs` are engines elsewhere, and `fallback` decides for each
+//! request of a call who serves it.
 
+#[cfg(feature = "remote")]
+mod fallback;
+mod lending;
 pub mod llm;
 pub mod ort_env;
+#[cfg(feature = "remote")]
+mod remote;
 mod rpc;
 mod running;
 pub mod stt;
@@ -13,6 +20,9 @@ pub mod vad;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use lending::{Lender, MayLeave, RemoteSetupError, what_may_leave};
+#[cfg(all(test, feature = "remote"))]
+pub(crate) use remote::tests::peer;
 pub use running::{RunningEngines, StartError};
 
 use llm::LanguageModel;

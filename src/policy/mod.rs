@@ -1,4 +1,8 @@
-//! What may leave this machine: the egress policy and the only HTTP client.
+//! What may leave this machine: the residency policy of calls, the egress policy, and the only HTTP
+//! clients.
 
 pub mod egress;
+#[cfg(feature = "remote")]
+pub mod remote;
+pub mod residency;
 pub mod server;

@@ -219,7 +219,8 @@ impl CallFacts {
 }
 
 fn sane(mood: f64) -> f64 {
-    if mood.is_finite() { mood.clamp(-1.0, 1.0) } else { 0.0 }
+    // To thousandths: what is shown is what is compared.
+    if mood.is_finite() { (mood.clamp(-1.0, 1.0) * 1e3).round() / 1e3 } else { 0.0 }
 }
 
 /// The table as Markdown.
@@ -254,6 +255,14 @@ mod tests {
             };
             assert!(fits, "{name} is {value}, no {}", kind.as_str());
         }
+    }
+
+    #[test]
+    fn the_readme_has_this_table() {
+        let readme = include_str!("../../README.md");
+        let missing: Vec<_> =
+            super::table().lines().filter(|l| !readme.contains(l)).map(str::to_owned).collect();
+        assert!(missing.is_empty(), "run `sawt rules facts --markdown`; missing: {missing:#?}");
     }
 
     #[test]

@@ -173,6 +173,12 @@ impl Judge {
     }
 }
 
+/// Asks `rules` at each of the stored moments, as a call would.
+pub fn replay(rules: &Arc<Rules>, moments: &[Moment]) -> Vec<Vec<Look>> {
+    let mut judge = Judge::new(Arc::clone(rules));
+    moments.iter().map(|moment| judge.look(&moment.facts).1).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,4 +16,4 @@ pub use action::{Action, LineText, TRANSFER_WAIT, Transfer, TransferTo};
 pub use condition::{CONDITION_CHARS_MAX, Condition, ConditionError};
 pub use facts::CallFacts;
 pub use human::asks_for_human;
-pub use judge::{Judge, Look, Moment, RULES_MAX, Rule, Rules, Why};
+pub use judge::{Judge, Look, Moment, RULES_MAX, Rule, Rules, Why, replay};

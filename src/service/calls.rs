@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use super::switchboard::LiveKitSwitchboard;
 use crate::assistants::{Assistant, Assistants, Choice, ChoiceError, Library};
-use crate::call::{self, CallReport, CallSetup, SpeculationGate, Surroundings};
+use crate::call::{self, CallReport, CallSetup, NotConcluded, SpeculationGate, Surroundings};
 use crate::config::Config;
-use crate::engines::Engines;
+use crate::engines::Lender;
 use crate::livekit_api::LiveKitApi;
 use crate::policy::egress::HttpClient;
 use crate::records::Records;
-use crate::telemetry::metrics;
+use crate::telemetry::{Words, metrics};
 use crate::transport::livekit::{JoinOptions, LiveKitTransport};
 use crate::turn::EndReason;
 use crate::worker::AcceptedJob;
@@ -25,7 +26,7 @@ use crate::worker::AcceptedJob;
 /// What all calls share.
 #[derive(Clone)]
 pub(super) struct Outside {
-    pub(super) engines: Engines,
+    pub(super) lender: Lender,
     /// LiveKit's SDK.
     pub(super) library: PathBuf,
     pub(super) gate: SpeculationGate,
@@ -48,8 +49,10 @@ pub(super) async fn serve(
     outside: Outside,
 ) {
     let calls = TaskTracker::new();
+    let closing = CancellationToken::new();
     while let Some(mut job) = jobs.recv().await {
         let outside = outside.clone();
+        let closing = closing.clone();
         // From here on the call keeps its version, whatever becomes of the files.
         let chosen = choose(&assistants, &job);
         let version = chosen.as_ref().ok().map(|chosen| chosen.assistant.version());
@@ -62,24 +65,95 @@ pub(super) async fn serve(
         );
         let call = async move {
             let done = std::mem::replace(&mut job.done, tokio::sync::oneshot::channel().0);
+            let record = Record {
+                lender: outside.lender.clone(),
+                gate: outside.gate.clone(),
+                records: outside.records.clone(),
+                closing,
+            };
             let answering = async move {
-                answer(job, chosen.map_err(|error| error.to_string())?, outside).await
+                let chosen = chosen.map_err(|error| error.to_string())?;
+                let (who, how) = (Arc::clone(&chosen.assistant), Arc::clone(&chosen.config));
+                let report = answer(job, chosen, outside).await?;
+                Ok(report.map(|report| (report, who, how)))
             };
             // A bug in one call ends that call only.
-            let result = std::panic::AssertUnwindSafe(answering)
+            let answered = std::panic::AssertUnwindSafe(answering)
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_| Err("the call's task panicked".to_owned()));
+            let (result, report) = match answered {
+                Ok(Some((report, who, how))) if report.reason == EndReason::Lost => {
+                    (Err("the connection was lost".to_owned()), Some((report, who, how)))
+                }
+                Ok(report) => (Ok(()), report),
+                Err(problem) => (Err(problem), None),
+            };
             if let Err(problem) = &result {
                 tracing::error!(%problem, "Call failed.");
             }
-            // The worker may be gone; then nobody wants to know.
+            // The worker may be gone; then nobody wants to know. From here on the caller's place is free.
             let _ = done.send(result);
+            if let Some((report, assistant, config)) = report {
+                record.make(report, &assistant, &config).await;
+            }
         };
         calls.spawn(call.instrument(span));
     }
     calls.close();
-    calls.wait().await;
+    // The last caller has hung up: what is still written about calls gets a little time.
+    if tokio::time::timeout(RECORDS_GRACE, calls.wait()).await.is_err() {
+        closing.cancel();
+        calls.wait().await;
+    }
+}
+
+/// How long records may still be written when no call runs any more and we are to stop.
+const RECORDS_GRACE: Duration = Duration::from_secs(15);
+
+/// What is left to do when a caller has hung up.
+struct Record {
+    lender: Lender,
+    gate: SpeculationGate,
+    records: Option<Records>,
+    closing: CancellationToken,
+}
+
+impl Record {
+    /// Completes the call's record, while nobody waits for the language model.
+    async fn make(self, mut report: CallReport, assistant: &Assistant, config: &Config) {
+        // All of the call is in it, whoever answered: it is written here, whatever else may leave.
+        let llm = self.lender.local().llm.as_ref();
+        let concluding = call::conclude(&mut report, config, Some(assistant), llm, &self.gate);
+        let concluding = std::panic::AssertUnwindSafe(concluding).catch_unwind();
+        match self.closing.run_until_cancelled(concluding).await {
+            Some(Ok(Ok(()) | Err(NotConcluded::NotWanted | NotConcluded::NothingSaid))) => {}
+            Some(Ok(Err(problem))) => tracing::warn!(%problem, "The call's record is not whole."),
+            Some(Err(_)) => tracing::error!("Writing the call's record panicked."),
+            None => tracing::warn!("The call's record was given up: Sawt stops."),
+        }
+        tell(&report);
+        if let Some(records) = self.records {
+            keep(records, report).await;
+        }
+    }
+}
+
+/// Says in the log what the call came to.
+fn tell(report: &CallReport) {
+    let Some(outcome) = &report.outcome else {
+        if let Some(summary) = &report.summary {
+            tracing::info!(summary = %Words::new(summary), "Record of the call.");
+        }
+        return;
+    };
+    let values = serde_json::Value::from(outcome.values.clone()).to_string();
+    tracing::info!(
+        summary = %Words::new(report.summary.as_deref().unwrap_or_default()),
+        outcome = %Words::new(&values),
+        problems = outcome.problems.len(),
+        "Record of the call."
+    );
 }
 
 /// Who answers: as the dispatch says, else as the room says, else the site's default.
@@ -96,9 +170,13 @@ fn choose(assistants: &Assistants, job: &AcceptedJob) -> Result<Chosen, ChoiceEr
     Ok(Chosen { assistant, config, others: library })
 }
 
-async fn answer(job: AcceptedJob, chosen: Chosen, outside: Outside) -> Result<(), String> {
+async fn answer(
+    job: AcceptedJob,
+    chosen: Chosen,
+    outside: Outside,
+) -> Result<Option<CallReport>, String> {
     let Chosen { assistant, config, others } = chosen;
-    let Outside { engines, library, gate, api, records, webhooks } = outside;
+    let Outside { lender, library, gate, api, records: _, webhooks } = outside;
     let options = JoinOptions {
         library,
         caller_identity: None,
@@ -107,10 +185,11 @@ async fn answer(job: AcceptedJob, chosen: Chosen, outside: Outside) -> Result<()
     };
     let joined = tokio::select! {
         joined = LiveKitTransport::join(&job.url, &job.token, options) => joined,
-        () = job.cancel.cancelled() => return Ok(()),
+        () = job.cancel.cancelled() => return Ok(None),
     };
     let transport = joined.map_err(|error| error.to_string())?;
     let counted = CountedCall::start();
+    let engines = lender.for_call(&job.job_id, assistant.remote());
     let setup = CallSetup {
         call_id: job.job_id,
         config,
@@ -123,16 +202,13 @@ async fn answer(job: AcceptedJob, chosen: Chosen, outside: Outside) -> Result<()
             queue: queue_of(&job.metadata),
             webhooks,
             mood: None,
+            lender: Some(lender),
         },
         hang_up: job.cancel,
     };
     let report: CallReport = call::run_gated(Box::new(transport), setup, gate).await;
     counted.end(report.reason.as_str());
-    let lost = report.reason == EndReason::Lost;
-    if let Some(records) = records {
-        keep(records, report).await;
-    }
-    if lost { Err("the connection was lost".into()) } else { Ok(()) }
+    Ok(Some(report))
 }
 
 /// Writes the record. A disk that fails ends no call: it is over.

@@ -7,6 +7,8 @@ mod calls;
 mod readiness;
 mod switchboard;
 
+pub use switchboard::LiveKitSwitchboard;
+
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -16,11 +18,14 @@ use tokio_util::sync::CancellationToken;
 use crate::assistants::{Assistants, Findings, Library, Voices};
 use crate::call::{SpeculationGate, prepare_fillers};
 use crate::config::Config;
-use crate::engines::{EngineError, RunningEngines, StartError};
+use crate::engines::{
+    EngineError, Lender, RemoteSetupError, RunningEngines, StartError, what_may_leave,
+};
 use crate::http::{self, HttpOptions, HttpState};
 use crate::livekit_api::{LiveKitApi, LiveKitApiError};
 use crate::models::{ModelError, Store};
 use crate::policy::egress::{EgressPolicy, HostPort, HttpClient};
+use crate::policy::residency::{Stage, judge};
 use crate::records::Records;
 use crate::supervisor::EngineKind;
 use crate::telemetry::metrics::PrometheusHandle;
@@ -38,6 +43,9 @@ pub enum ServiceError {
     /// An engine does not come up.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// An engine elsewhere can not be used as it was set up.
+    #[error(transparent)]
+    Remote(#[from] RemoteSetupError),
     /// A library is missing.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -80,6 +88,7 @@ impl Service {
         let store = Store::from_config(&config.models);
         let folder = Library::folder(&config);
         let assistants = Library::load(&folder, &config, &Voices::installed(&store))?;
+        tell_what_may_leave(&config, &assistants)?;
         let engines_config = assistants.engines_config(&config);
         let engines = RunningEngines::start(
             &engines_config,
@@ -101,8 +110,12 @@ impl Service {
         }
 
         let parts = readiness::watch_engines(engines.handles(), background.clone());
-        let unfit =
-            readiness::watch_fitness(parts.clone(), readiness::MENDING_MAX, background.clone());
+        let unfit = readiness::watch_fitness(
+            parts.clone(),
+            served_elsewhere(&config, &assistants),
+            readiness::MENDING_MAX,
+            background.clone(),
+        );
         let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
         let state = HttpState::new(
             HttpOptions {
@@ -128,6 +141,7 @@ impl Service {
             }
         }
         let call_engines = engines.for_calls(&config)?.ok_or(ServiceError::Ended("the engines"))?;
+        let lender = Lender::new(call_engines.clone(), &config.remote)?;
         let library = store.resolve("livekit-sdk")?.main_file().to_owned();
 
         let (jobs_in, jobs) = worker::job_channel(config.livekit.calls_max);
@@ -139,7 +153,7 @@ impl Service {
             prepare_fillers(default.config(""), &fillers_by).await;
         });
         let outside = calls::Outside {
-            engines: call_engines,
+            lender,
             library,
             gate,
             api: api.clone(),
@@ -160,6 +174,33 @@ impl Service {
         let _ = http.await;
         engines.stop().await;
         Ok(outcome?)
+    }
+}
+
+/// Before anything starts: a wrong remote engine ends it here, and the log says what may leave.
+fn tell_what_may_leave(config: &Config, assistants: &Library) -> Result<(), RemoteSetupError> {
+    let grants: Vec<_> = assistants.all().map(|a| (a.name(), a.remote())).collect();
+    let leaving = what_may_leave(&config.remote, &grants)?;
+    for may_leave in &leaving {
+        tracing::warn!(%may_leave, "Open by the configuration.");
+    }
+    if leaving.is_empty() {
+        tracing::info!("Nothing of a call may leave this machine.");
+    }
+    Ok(())
+}
+
+/// Whether an engine's work may be done elsewhere in any call that could come, by its name.
+fn served_elsewhere(
+    config: &Arc<Config>,
+    assistants: &Assistants,
+) -> impl Fn(&str) -> bool + Send + Sync + 'static {
+    let (config, assistants) = (Arc::clone(config), assistants.clone());
+    move |engine| {
+        let stage = Stage::ALL.into_iter().find(|stage| stage.as_str() == engine);
+        let library = assistants.current();
+        let may = |stage| library.all().all(|a| judge(&config.remote, a.remote(), stage).is_ok());
+        stage.is_some_and(may)
     }
 }
 

@@ -30,33 +30,39 @@ pub(super) fn watch_engines(
 /// is a fault, and its callers are better served by another worker, or by knowing at once.
 pub(super) const MENDING_MAX: Duration = Duration::from_secs(6);
 
-/// Why calls that came now could not be answered; `None` while they can.
+/// Why calls that came now could not be answered; `None` while they can. An engine that is away keeps
+/// no call away where another one may serve it: `served_elsewhere` says so by its name.
 pub(super) fn watch_fitness(
     mut parts: watch::Receiver<Parts>,
+    served_elsewhere: impl Fn(&str) -> bool + Send + Sync + 'static,
     mending_max: Duration,
     stop: CancellationToken,
 ) -> watch::Receiver<Option<String>> {
     let (unfit_in, unfit) = watch::channel(None);
     let watching = async move {
+        let missed = |parts: &Parts| {
+            let missed = parts.iter().filter(|(part, _)| !served_elsewhere(part));
+            problem_of(missed)
+        };
         // Until all have worked once nobody offers us a call: loading is no fault.
-        if parts.wait_for(|parts| problem_of(parts).is_none()).await.is_err() {
+        if parts.wait_for(|parts| problem_of(parts.iter()).is_none()).await.is_err() {
             return;
         }
         loop {
-            let Ok(broken) = parts.wait_for(|parts| problem_of(parts).is_some()).await else {
+            let Ok(broken) = parts.wait_for(|parts| missed(parts).is_some()).await else {
                 return;
             };
             drop(broken);
-            let mended = parts.wait_for(|parts| problem_of(parts).is_none());
+            let mended = parts.wait_for(|parts| missed(parts).is_none());
             if tokio::time::timeout(mending_max, mended).await.is_ok() {
                 continue;
             }
-            let why = problem_of(&parts.borrow());
+            let why = missed(&parts.borrow());
             if let Some(why) = &why {
                 tracing::error!(%why, "No new calls until the engine is back.");
             }
             unfit_in.send_replace(why);
-            if parts.wait_for(|parts| problem_of(parts).is_none()).await.is_err() {
+            if parts.wait_for(|parts| missed(parts).is_none()).await.is_err() {
                 return;
             }
             tracing::info!("All engines are back: calls can come.");
@@ -67,8 +73,10 @@ pub(super) fn watch_fitness(
     unfit
 }
 
-fn problem_of(parts: &Parts) -> Option<String> {
-    parts.iter().find_map(|(part, problem)| Some(format!("{part}: {}", problem.as_ref()?)))
+fn problem_of<'a>(
+    mut parts: impl Iterator<Item = (&'a String, &'a Option<String>)>,
+) -> Option<String> {
+    parts.find_map(|(part, problem)| Some(format!("{part}: {}", problem.as_ref()?)))
 }
 
 async fn follow(handle: EngineHandle, parts: watch::Sender<Parts>) {
@@ -106,7 +114,7 @@ mod tests {
     async fn an_engine_that_stays_away_keeps_new_calls_away_until_it_is_back() {
         let (parts_in, parts_out) = watch::channel(parts(None));
         let max = Duration::from_millis(500);
-        let mut unfit = watch_fitness(parts_out, max, CancellationToken::new());
+        let mut unfit = watch_fitness(parts_out, |_| false, max, CancellationToken::new());
         parts_in.send_replace(parts(Some("starting again after: killed")));
         tokio::time::sleep(max / 10).await;
         parts_in.send_replace(parts(None));
@@ -118,5 +126,20 @@ mod tests {
         assert_eq!(told.as_deref(), Some("llm: model is truncated"));
         parts_in.send_replace(parts(None));
         unfit.wait_for(Option::is_none).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_engine_whose_work_may_be_done_elsewhere_keeps_no_call_away() {
+        let (parts_in, parts_out) = watch::channel(parts(None));
+        let max = Duration::from_millis(50);
+        let elsewhere = |part: &str| part == "llm";
+        let mut unfit = watch_fitness(parts_out, elsewhere, max, CancellationToken::new());
+        tokio::time::sleep(max).await; // until it has seen that all work
+        parts_in.send_replace(parts(Some("killed")));
+        tokio::time::sleep(max * 4).await;
+        assert!(!unfit.has_changed().unwrap());
+        parts_in.send_modify(|parts| drop(parts.insert("stt".into(), Some("killed".into()))));
+        let told = unfit.wait_for(Option::is_some).await.unwrap().clone();
+        assert_eq!(told.as_deref(), Some("stt: killed"));
     }
 }

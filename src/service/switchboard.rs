@@ -19,9 +19,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The switchboard of one room.
 #[derive(Debug)]
-pub(super) struct LiveKitSwitchboard {
-    pub(super) api: LiveKitApi,
-    pub(super) room: String,
+pub struct LiveKitSwitchboard {
+    /// The server.
+    pub api: LiveKitApi,
+    /// Where the caller is.
+    pub room: String,
 }
 
 #[async_trait]

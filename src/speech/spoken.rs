@@ -21,6 +21,9 @@ pub struct Manner<'a> {
     pub lexicon: &'a Lexicon,
 }
 
+/// Longest run. Voices take 2,000 characters at once, and a digit can be twelve of them when it is spoken.
+pub(crate) const RUN_CHARS_MAX: usize = 1_200;
+
 /// A part of a text for one voice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Run {
@@ -28,6 +31,9 @@ pub struct Run {
     pub text: String,
     /// One of the manner's languages.
     pub language: String,
+    /// Words that are spoken as they stand here: the lexicon's, and names. No vowels are added to them.
+    #[serde(skip)]
+    pub as_given: Vec<String>,
 }
 
 /// A text and how it is spoken.
@@ -140,21 +146,22 @@ impl Spoken {
     }
 }
 
-/// Spoken words, each with the script that says it.
-fn words_of(pieces: &[Piece]) -> Vec<(&str, Script)> {
+/// Spoken words, each with the script that says it, and whether it is given as it stands.
+fn words_of(pieces: &[Piece]) -> Vec<(&str, Script, bool)> {
     pieces
         .iter()
         .flat_map(|piece| {
             let script = piece.script;
+            let given = matches!(piece.by, By::Lexicon | By::Rule("name"));
             piece.spoken.split_whitespace().map(move |word| {
                 // A lexicon entry may mix scripts; a word without letters goes with its rule.
-                (word, script.unwrap_or_else(|| script_of(word)))
+                (word, script.unwrap_or_else(|| script_of(word)), given)
             })
         })
         .collect()
 }
 
-fn runs_of(words: &[(&str, Script)], manner: &Manner<'_>) -> Vec<Run> {
+fn runs_of(words: &[(&str, Script, bool)], manner: &Manner<'_>) -> Vec<Run> {
     let language = |script: Script| {
         let by_script =
             manner.languages.iter().find(|l| (*l == "ar") == (script == Script::Arabic));
@@ -164,20 +171,51 @@ fn runs_of(words: &[(&str, Script)], manner: &Manner<'_>) -> Vec<Run> {
         chosen.or(manner.languages.first()).map_or("en", String::as_str).to_owned()
     };
     let mut runs: Vec<Run> = Vec::new();
-    for (word, script) in words {
+    let mut chars = 0;
+    let parts = words.iter().flat_map(|(word, script, given)| {
+        chunks(word, RUN_CHARS_MAX).map(move |part| (part, script, given))
+    });
+    for (word, script, given) in parts {
         let language = language(*script);
+        let length = word.chars().count();
+        chars += length + 1;
         match runs.last_mut() {
-            Some(run) if run.language == language => {
+            Some(run) if run.language == language && chars <= RUN_CHARS_MAX => {
                 run.text.push(' ');
                 run.text.push_str(word);
             }
-            _ => runs.push(Run { text: (*word).to_owned(), language }),
+            _ => {
+                chars = length;
+                runs.push(Run { text: word.to_owned(), language, as_given: Vec::new() });
+            }
+        }
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        if *given
+            && !word.is_empty()
+            && let Some(run) = runs.last_mut()
+            && !run.as_given.iter().any(|known| known == word)
+        {
+            run.as_given.push(word.to_owned());
         }
     }
     if runs.len() == 1 && !runs[0].text.chars().any(char::is_alphanumeric) {
         return Vec::new();
     }
     runs
+}
+
+/// `word` in parts of at most `chars_max` characters; nearly always itself.
+fn chunks(word: &str, chars_max: usize) -> impl Iterator<Item = &str> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = rest.char_indices().nth(chars_max).map_or(rest.len(), |(at, _)| at);
+        let (part, behind) = rest.split_at(end);
+        rest = behind;
+        Some(part)
+    })
 }
 
 impl Manner<'_> {

@@ -59,6 +59,31 @@ fn a_written_word_that_is_not_said_has_a_mark_all_the_same() {
 }
 
 #[test]
+fn numerals_of_other_kinds_are_not_left_out() {
+    assert_eq!(spoken("القيمة س² هنا").text(), "القيمة س مربع هنا");
+    assert_eq!(spoken_in("en", "Add ⅓ of x³").text(), "Add a third of x cubed");
+    assert!(spoken("المادة Ⅳ").text().contains('Ⅳ'));
+}
+
+#[test]
+fn what_is_too_long_for_one_request_is_several() {
+    for text in ["1%".repeat(300), "ب".repeat(3_000), "كلمة ".repeat(2_000)] {
+        let spoken = spoken(&text);
+        assert!(spoken.runs().len() > 1);
+        assert!(spoken.runs().iter().all(|run| run.text.chars().count() <= 2_000));
+    }
+}
+
+#[test]
+fn the_lexicons_words_and_names_are_told_to_the_voice() {
+    let languages = languages();
+    let lexicon = Lexicon::new([("مدى", "مدى"), ("SAR", "ريال، سعودي")]);
+    let manner = Manner { languages: &languages, language: "ar", lexicon: &lexicon };
+    let spoken = Spoken::new("بطاقة مدى: ادفع SAR أو OTP", &manner);
+    assert_eq!(spoken.runs()[0].as_given, ["مدى", "ريال", "سعودي", "أو", "تي", "بي"]);
+}
+
+#[test]
 fn ten_thousand_characters_take_no_time() {
     for unit in [
         "a", "1", "1 ", "[", "[[](", "|", "*", "1.", "1,", "- ", "ب1", "http://", "a@", "<", "'",

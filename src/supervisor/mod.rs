@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::transport::Channel;
 
-pub use specs::{SpecError, engine_specs, stt_choice};
+pub use specs::{DIACRITIZER, SpecError, engine_specs, stt_choice};
 pub use stt_backend::{SttChoice, wanted as stt_wanted};
 
 use crate::engines::EngineError;

@@ -44,6 +44,11 @@ pub enum SpecError {
 /// Longest path of a unix socket on Linux, its terminating zero excepted.
 const SOCKET_PATH_MAX: usize = 107;
 
+/// The starter's diacritizer.
+pub const DIACRITIZER: &str = "rawi-ensemble";
+
+const ONNXRUNTIME: &str = "onnxruntime";
+
 /// Prefix of the voices that espeak-ng itself speaks.
 const ESPEAK: &str = "espeak-";
 
@@ -73,9 +78,9 @@ pub fn engine_specs(
                 EngineKind::Llm => ("sawt-llm", llm_args(config, store)?, config.llm.threads),
                 EngineKind::Tts => ("sawt-tts", tts_args(config, store)?, config.tts.threads),
             };
+            let threads = if threads == 0 { default_threads(program, cores()) } else { threads };
             let program = programs.join(program);
-            let threads = if threads == 0 { default_threads(kind, cores()) } else { threads };
-            Ok(EngineSpec { kind, program, args, env: thread_env(), socket, threads })
+            Ok(EngineSpec { kind, program, args, env: engine_env(), socket, threads })
         })
         .collect()
 }
@@ -102,22 +107,34 @@ fn cores() -> u32 {
 }
 
 /// A call uses its engines one after another, so each may have most of the machine; the voice
-/// overlaps with the model that is still writing.
-const fn default_threads(kind: EngineKind, cores: u32) -> u32 {
-    let most = match kind {
-        EngineKind::Stt => 4,
-        EngineKind::Llm => 8,
-        EngineKind::Tts => 2,
-    };
-    if cores < most { cores } else { most }
+/// overlaps with the model that is still writing. CTranslate2 decodes one token at a time, a matrix
+/// times a vector: on two cores its second thread costs a third more work and gains nothing.
+fn default_threads(program: &str, cores: u32) -> u32 {
+    match program {
+        stt_backend::CTRANSLATE2 => (cores / 2).clamp(1, 4),
+        "sawt-llm" => cores.min(8),
+        "sawt-tts" => cores.min(2),
+        _ => cores.min(4),
+    }
 }
 
 /// OpenMP's threads must not spin while they wait: three engines share the cores, and one
 /// descheduled peer stalls a spinning barrier. Measured on busy cores: a spin of 1,000 rounds
 /// doubles the processor time of each token against none, active waiting makes it tenfold.
-fn thread_env() -> Vec<(&'static str, String)> {
-    vec![("OMP_WAIT_POLICY", "passive".to_owned()), ("GOMP_SPINCOUNT", "0".to_owned())]
+///
+/// Weights are read from one end to the other for each token: pages of 2 MB take a twelfth off the
+/// time of an utterance (CTranslate2, one thread). glibc asks for them only when it is told to.
+fn engine_env() -> Vec<(&'static str, String)> {
+    let mut env =
+        vec![("OMP_WAIT_POLICY", "passive".to_owned()), ("GOMP_SPINCOUNT", "0".to_owned())];
+    if std::env::var_os(GLIBC_TUNABLES).is_none() {
+        env.push((GLIBC_TUNABLES, "glibc.malloc.hugetlb=1".to_owned()));
+    }
+    env
 }
+
+/// An operator's own choice is kept.
+const GLIBC_TUNABLES: &str = "GLIBC_TUNABLES";
 
 fn stt_args(model: InstalledModel) -> Vec<OsString> {
     vec!["--model".into(), model.main_file().into(), "--model-name".into(), model.name.into()]
@@ -155,10 +172,26 @@ fn tts_args(config: &Config, store: &Store) -> Result<Vec<OsString>, SpecError> 
             }
         }
     }
-    if piper {
-        args.extend(["--onnxruntime".into(), store.resolve("onnxruntime")?.main_file().into()]);
+    let diacritizer = diacritizer(config, store);
+    if piper || diacritizer.is_some() {
+        args.extend(["--onnxruntime".into(), store.resolve(ONNXRUNTIME)?.main_file().into()]);
+    }
+    if let Some(model) = diacritizer {
+        args.extend(["--diacritizer".into(), model.main_file().into()]);
     }
     Ok(args)
+}
+
+/// The model that adds vowels to Arabic; none where it is off, missing, or nobody speaks Arabic. Calls go on
+/// without it, and `sawt doctor` tells what is missed.
+fn diacritizer(config: &Config, store: &Store) -> Option<InstalledModel> {
+    let is_wanted = config.tts.diacritizer == "auto" && speaks_arabic(config);
+    let model = is_wanted.then(|| store.resolve(DIACRITIZER).ok()).flatten()?;
+    store.resolve(ONNXRUNTIME).is_ok().then_some(model)
+}
+
+fn speaks_arabic(config: &Config) -> bool {
+    config.agent.languages.iter().chain(config.tts.voice_map.keys()).any(|tag| tag == "ar")
 }
 
 #[cfg(test)]
@@ -186,6 +219,39 @@ mod tests {
         assert_eq!(specs[0].args, ["--espeak-voice", "ar", "--espeak-voice", "en"]);
     }
 
+    /// A store with models of these names, each a folder of one file.
+    fn store_with(dir: &Path, names: &[&str]) -> Store {
+        for name in names {
+            let folder = dir.join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("model.onnx"), "x").unwrap();
+            let stamp = serde_json::json!({
+                "schema": 1, "name": name, "kind": "diacritizer", "languages": ["ar"], "licence": "",
+                "origin": "import", "files": [{ "name": "model.onnx", "bytes": 1, "sha256": "" }],
+            });
+            std::fs::write(folder.join(".sawt.json"), stamp.to_string()).unwrap();
+        }
+        Store::open(Some(dir.to_owned()))
+    }
+
+    #[test]
+    fn arabic_gets_its_vowels_where_the_model_is_installed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.tts.voice_map = [("ar".to_owned(), "espeak-ar".to_owned())].into();
+        config.tts.voice_default = "espeak-en".into();
+        let has_it = |config: &Config, names: &[&str]| {
+            let dir = tempfile::tempdir_in(&dir).unwrap();
+            let args = tts_args(config, &store_with(dir.path(), names)).unwrap();
+            args.iter().any(|arg| arg == "--diacritizer")
+        };
+        assert!(has_it(&config, &["rawi-ensemble", "onnxruntime"]));
+        assert!(!has_it(&config, &["onnxruntime"]));
+        assert!(!has_it(&config, &["rawi-ensemble"]), "nothing to run it with");
+        config.tts.diacritizer = "off".into();
+        assert!(!has_it(&config, &["rawi-ensemble", "onnxruntime"]));
+    }
+
     #[test]
     fn a_socket_path_that_is_too_long_is_refused() {
         let dir = tempfile::tempdir().unwrap();
@@ -198,7 +264,8 @@ mod tests {
 
     #[test]
     fn threads_follow_the_machine() {
-        assert_eq!(default_threads(EngineKind::Llm, 2), 2);
-        assert_eq!(default_threads(EngineKind::Stt, 64), 4);
+        assert_eq!(default_threads("sawt-llm", 2), 2);
+        assert_eq!(default_threads("sawt-stt", 64), 4);
+        assert_eq!([1, 2, 4, 64].map(|cores| default_threads("sawt-stt-ct2", cores)), [1, 1, 2, 4]);
     }
 }

@@ -16,7 +16,7 @@ pub struct SttChoice {
     pub model: InstalledModel,
 }
 
-const CTRANSLATE2: &str = "sawt-stt-ct2";
+pub(super) const CTRANSLATE2: &str = "sawt-stt-ct2";
 const WHISPER_CPP: &str = "sawt-stt";
 
 /// Chooses the engine for `stt`, among the programs in `programs`. `auto` takes CTranslate2, which

@@ -40,12 +40,25 @@ pub const FILLERS: &str = "sawt_fillers_total";
 /// Counter: transcripts that were not believed, by `reason` (credit, phrase, loop, script,
 /// too_many_words, no_speech).
 pub const TRANSCRIPTS_REFUSED: &str = "sawt_transcripts_refused_total";
+/// Histogram, seconds: adding vowels to a clause of Arabic.
+pub const DIACRITIZER_SECONDS: &str = "sawt_diacritizer_seconds";
+/// Counter: words that stayed plain because the diacritizer read other letters than are written.
+pub const DIACRITIZER_REFUSED: &str = "sawt_diacritizer_words_refused_total";
+/// Counter: sentences that stayed plain because the diacritizer failed.
+pub const DIACRITIZER_FAILED: &str = "sawt_diacritizer_failures_total";
 /// Counter: callers who changed their language in mid-call, by the `language` they changed to.
 pub const LANGUAGE_SWITCHES: &str = "sawt_language_switches_total";
 /// Counter: what rules and tools had done beside talking, by `action` and `result` (done, failed).
 pub const ACTIONS: &str = "sawt_actions_total";
 /// Counter: rules that fired.
 pub const RULES_FIRED: &str = "sawt_rules_fired_total";
+/// Counter: turns of callers, by how they felt, `feeling` (angry, neutral, pleased).
+pub const TURN_FEELINGS: &str = "sawt_turn_feelings_total";
+/// Histogram, -1 to 1: how callers felt at the end of their calls.
+pub const CALL_SENTIMENT: &str = "sawt_call_sentiment";
+/// Counter: work done while nobody waits, by `kind` (verdict, summary, record) and `outcome` (done,
+/// dropped because somebody came to wait, failed, useless).
+pub const ASIDES: &str = "sawt_asides_total";
 /// Counter: starts of an engine process after its first, by `engine`.
 pub const ENGINE_RESTARTS: &str = "sawt_engine_restarts_total";
 /// Gauge: 1 while an engine answers its probe, by `engine`.
@@ -54,12 +67,23 @@ pub const ENGINE_READY: &str = "sawt_engine_ready";
 pub const ASSISTANTS_RELOADS: &str = "sawt_assistants_reloads_total";
 /// Gauge: 1 while the assistants in force are those on disk; 0: a mistake keeps an older version.
 pub const ASSISTANTS_CURRENT: &str = "sawt_assistants_current";
+/// Counter: requests to remote engines, by `stage` and `outcome` (answered, failed).
+#[cfg(feature = "remote")]
+pub const REMOTE_REQUESTS: &str = "sawt_remote_requests_total";
+/// Counter: requests that no remote engine was asked for because the policy says no, by `stage` and
+/// `reason`: who says so (stage, site, assistant).
+#[cfg(feature = "remote")]
+pub const REMOTE_REFUSED: &str = "sawt_remote_refused_total";
 /// Counter: HTTP answers, by `route` and `status`.
 pub const HTTP_ANSWERS: &str = "sawt_http_answers_total";
 
 /// Upper bounds, in seconds, where conversations are decided: tenths around one second.
 const TURN_BUCKETS: [f64; 16] =
     [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0, 4.0, 10.0];
+
+/// Upper bounds, in seconds, for small models that stand before a voice.
+const SMALL_MODEL_BUCKETS: [f64; 7] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.2];
+const SENTIMENT_BUCKETS: [f64; 9] = [-0.75, -0.5, -0.25, -0.1, 0.1, 0.25, 0.5, 0.75, 1.0];
 
 /// The parts of a turn's latency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +133,10 @@ pub fn install() -> Result<PrometheusHandle, MetricsError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(TURN_SECONDS.into()), &TURN_BUCKETS)
         .map_err(wrong)?
+        .set_buckets_for_metric(Matcher::Full(DIACRITIZER_SECONDS.into()), &SMALL_MODEL_BUCKETS)
+        .map_err(wrong)?
+        .set_buckets_for_metric(Matcher::Full(CALL_SENTIMENT.into()), &SENTIMENT_BUCKETS)
+        .map_err(wrong)?
         .install_recorder()
         .map_err(wrong)?;
     describe();
@@ -135,14 +163,25 @@ fn describe() {
     describe_counter!(SPECULATION_TOKENS, "Tokens of discarded replies");
     describe_counter!(SPECULATION_CLAUSES, "Clauses of discarded replies given to the voice");
     describe_counter!(FILLERS, "Fillers that were heard because an answer was late");
+    describe_histogram!(DIACRITIZER_SECONDS, Unit::Seconds, "Adding vowels to a clause of Arabic");
+    describe_counter!(DIACRITIZER_REFUSED, "Words whose vowels were not believed");
+    describe_counter!(DIACRITIZER_FAILED, "Sentences over which the diacritizer failed");
     describe_counter!(TRANSCRIPTS_REFUSED, "Transcripts that were not believed, by reason");
     describe_counter!(LANGUAGE_SWITCHES, "Changes of a caller's language, by the new one");
     describe_counter!(ACTIONS, "Actions of rules and tools, by kind and result");
     describe_counter!(RULES_FIRED, "Rules that fired");
+    describe_counter!(TURN_FEELINGS, "Turns of callers, by how they felt");
+    describe_histogram!(CALL_SENTIMENT, "How callers felt at the end of their calls, -1 to 1");
+    describe_counter!(ASIDES, "Work done while nobody waits, by kind and outcome");
     describe_counter!(ENGINE_RESTARTS, "Starts of an engine process after its first");
     describe_gauge!(ENGINE_READY, "1 while an engine answers its probe");
     describe_counter!(ASSISTANTS_RELOADS, "Readings of changed assistants, by outcome");
     describe_gauge!(ASSISTANTS_CURRENT, "1 while the assistants in force are those on disk");
+    #[cfg(feature = "remote")]
+    {
+        describe_counter!(REMOTE_REQUESTS, "Requests to remote engines, by stage and outcome");
+        describe_counter!(REMOTE_REFUSED, "Requests kept here by the policy, by stage and reason");
+    }
     describe_counter!(HTTP_ANSWERS, "HTTP answers, by route and status");
 }
 
@@ -204,6 +243,13 @@ pub fn transcript_refused(reason: &'static str) {
     counter!(TRANSCRIPTS_REFUSED, "reason" => reason).increment(1);
 }
 
+/// A clause of Arabic got its vowels.
+pub fn vocalised(took: Duration, words_refused: u32, sentences_failed: u32) {
+    histogram!(DIACRITIZER_SECONDS).record(took.as_secs_f64());
+    counter!(DIACRITIZER_REFUSED).increment(words_refused.into());
+    counter!(DIACRITIZER_FAILED).increment(sentences_failed.into());
+}
+
 /// A caller speaks another of the assistant's languages than before.
 pub fn language_switched(language: String) {
     counter!(LANGUAGE_SWITCHES, "language" => language).increment(1);
@@ -218,6 +264,21 @@ pub fn action(action: &'static str, done: bool) {
 /// A rule fired.
 pub fn rule_fired() {
     counter!(RULES_FIRED).increment(1);
+}
+
+/// A turn felt like this; `feeling` is one of three fixed words.
+pub fn turn_felt(feeling: &'static str) {
+    counter!(TURN_FEELINGS, "feeling" => feeling).increment(1);
+}
+
+/// A call ended with the caller feeling like this.
+pub fn call_felt(sentiment: f32) {
+    histogram!(CALL_SENTIMENT).record(f64::from(sentiment));
+}
+
+/// What became of work aside; both are fixed words.
+pub fn aside(kind: &'static str, outcome: &'static str) {
+    counter!(ASIDES, "kind" => kind, "outcome" => outcome).increment(1);
 }
 
 /// An engine process was started again.
@@ -238,6 +299,18 @@ pub fn assistants_reload(outcome: &'static str) {
 /// The assistants in force are those on disk, or an older version is.
 pub fn assistants_current(current: bool) {
     gauge!(ASSISTANTS_CURRENT).set(if current { 1.0 } else { 0.0 });
+}
+
+/// A remote engine was asked; `outcome` is "answered" or "failed".
+#[cfg(feature = "remote")]
+pub(crate) fn remote_request(stage: &'static str, outcome: &'static str) {
+    counter!(REMOTE_REQUESTS, "stage" => stage, "outcome" => outcome).increment(1);
+}
+
+/// A request stayed here because the policy says no; `reason` is who said so.
+#[cfg(feature = "remote")]
+pub(crate) fn remote_refused(stage: &'static str, reason: &'static str) {
+    counter!(REMOTE_REFUSED, "stage" => stage, "reason" => reason).increment(1);
 }
 
 /// An HTTP answer; `route` is the pattern, never the path that was asked for.

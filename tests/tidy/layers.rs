@@ -4,7 +4,8 @@ use crate::none;
 use crate::source::files;
 
 /// Modules that decide and compute, and never do: a call replays exactly because of them.
-const PURE: &[&str] = &["src/turn/", "src/rules/", "src/speech/", "src/dialog/", "src/audio/"];
+const PURE: &[&str] =
+    &["src/turn/", "src/rules/", "src/speech/", "src/dialog/", "src/audio/", "src/sentiment/"];
 
 /// What a pure module may not name.
 const WORLD: &[&str] = &[
@@ -41,12 +42,13 @@ const MAY_NOT_NAME: &str = "
     worker:     cli http
     call:       cli http worker
     rules:      cli http worker call assistants turn dialog engines transport supervisor policy models config
-    assistants: cli http worker call turn dialog engines transport supervisor policy
+    assistants: cli http worker call turn dialog engines transport supervisor policy::egress policy::remote policy::server
     tools:      cli http worker call assistants turn dialog transport supervisor models
     retrieval:  cli http worker call assistants turn dialog engines transport supervisor policy models config tools
     turn:       cli http worker call audio dialog speech engines transport::livekit policy models telemetry
     dialog:     cli http worker call transport policy models
     speech:     cli http worker call dialog turn engines transport policy models telemetry
+    sentiment:  cli http worker call audio dialog turn engines transport policy models telemetry config
     audio:      cli http worker call dialog turn engines transport speech config
     engines:    cli http worker call dialog turn transport
     transport:  cli http worker call dialog engines

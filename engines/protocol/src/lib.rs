@@ -10,6 +10,7 @@ pub mod v1 {
 }
 
 pub mod client;
+mod exit;
 pub mod server;
 #[cfg(feature = "testing")]
 pub mod testing;

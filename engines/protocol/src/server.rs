@@ -93,7 +93,7 @@ async fn stop_signal(args: &EngineArgs) {
             // read the log: writing to a parent's closed pipe would panic this thread before it
             // can end the process.
             let _ = std::fs::remove_file(&socket);
-            std::process::exit(0)
+            crate::exit::at_once(0)
         });
     }
     let mut term = signal(SignalKind::terminate()).expect("signal handlers can be installed");

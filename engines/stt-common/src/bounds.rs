@@ -19,7 +19,7 @@ const POSITIONS_MARGIN: usize = 64;
 const POSITIONS_STEP: usize = 64;
 
 /// A second look may take this long at most; a caller is waiting.
-const SECOND_LOOK_MAX: Duration = Duration::from_millis(2500);
+const SECOND_LOOK_MAX: Duration = Duration::from_millis(1500);
 /// Right text measured 0.87..0.96 here, garbage 0.17..0.35.
 const CONFIDENCE_MIN: f32 = 0.5;
 
@@ -68,8 +68,14 @@ pub fn says_itself_again(tokens: &[i32]) -> bool {
         .any(|period| (period..tokens.len()).all(|i| tokens[i] == tokens[i - period]))
 }
 
-/// Whether to transcribe once more over the full window: the short one is known to make some
-/// utterances loop or come out unsure. Not when the full window would take too long on this
+/// Encoder positions of a second look: twice the first, whose short window is known to make some
+/// utterances loop or come out unsure. More is no better (of 336 words, 17 wrong with 512 positions, 18 with
+/// all), and costs a caller who said "yes" a second.
+pub fn second_look_positions(positions: usize) -> usize {
+    (positions * 2).min(POSITIONS_FULL)
+}
+
+/// Whether to transcribe once more over a longer window. Not when that would take too long on this
 /// machine, judged by the pass just made.
 pub fn second_look_pays(
     positions: usize,
@@ -82,7 +88,7 @@ pub fn second_look_pays(
         return false;
     }
     // Measured: 3.9 times the positions cost 6 times the work.
-    let growth = (POSITIONS_FULL as f64 / positions as f64).powf(1.3);
+    let growth = (second_look_positions(positions) as f64 / positions as f64).powf(1.3);
     encoder_time.mul_f64(growth) <= SECOND_LOOK_MAX
 }
 

@@ -1,10 +1,12 @@
 //! One utterance to text, as far as no model library is concerned: silence costs nothing, the
-//! window follows the audio, and an unsure result may cost a second look at the full window.
+//! window follows the audio, and an unsure result may cost a second look at a longer window.
 //! What a pass over the audio is, each engine's [`Decoder`] knows.
 
 use std::time::Duration;
 
-use crate::bounds::{POSITIONS_FULL, SAMPLE_RATE_HZ, is_silent, positions_for, second_look_pays};
+use crate::bounds::{
+    SAMPLE_RATE_HZ, is_silent, positions_for, second_look_pays, second_look_positions,
+};
 
 /// What to listen for.
 #[derive(Debug, Clone, Default)]
@@ -91,7 +93,7 @@ pub fn transcribe(
         return Ok(first.heard);
     }
     tracing::debug!(positions, looped = first.looped, confidence = sure, "Second look.");
-    let second = decoder.pass(request, POSITIONS_FULL, cancelled)?;
+    let second = decoder.pass(request, second_look_positions(positions), cancelled)?;
     // A loop is sure of itself, so confidence decides only between two that end.
     let second_wins = match (first.looped, second.looped) {
         (true, false) => true,
@@ -154,10 +156,10 @@ mod tests {
 
     #[test]
     fn an_unsure_or_looping_result_is_looked_at_again_and_the_better_one_wins() {
-        check(&[(0.3, false), (0.8, false)], true, "2", &[384, 1500]);
-        check(&[(0.3, false), (0.2, false)], true, "1", &[384, 1500]);
-        check(&[(0.9, true), (0.4, false)], true, "2", &[384, 1500]);
-        check(&[(0.3, false), (0.9, true)], true, "1", &[384, 1500]);
+        check(&[(0.3, false), (0.8, false)], true, "2", &[384, 768]);
+        check(&[(0.3, false), (0.2, false)], true, "1", &[384, 768]);
+        check(&[(0.9, true), (0.4, false)], true, "2", &[384, 768]);
+        check(&[(0.3, false), (0.9, true)], true, "1", &[384, 768]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Sawt's TTS engine process: Piper voices through ONNX Runtime, phonemes and plain voices by
 //! espeak-ng, behind the engine contract on a unix socket.
 //!
-//! Knows no call. Text is spoken as given: numbers and abbreviations are written out, and Arabic
-//! gets its vowels, before it comes here.
+//! Knows no call. Numbers and abbreviations are written out before text comes here; Arabic gets its vowels
+//! here, for they belong to the voice alone.
 
+mod diacritics;
 mod espeak;
 mod loudness;
 mod onnx;
@@ -52,6 +53,10 @@ struct Args {
     /// Folder that holds espeak-ng-data [default: espeak's own]
     #[arg(long, value_name = "PATH")]
     espeak_data: Option<PathBuf>,
+    /// A model that adds vowels to Arabic, with its .vocab.json beside it; without it, or where it can not be
+    /// loaded, Arabic is spoken without
+    #[arg(long, value_name = "FILE.onnx")]
+    diacritizer: Option<PathBuf>,
     /// Steps rendered at once, each by its own session; the threads are shared out among them
     /// [default: one for each thread]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
@@ -79,6 +84,7 @@ async fn main() -> ExitCode {
         espeak: args.espeak_voices,
         espeak_library: args.espeak_lib,
         espeak_data: args.espeak_data,
+        diacritizer: args.diacritizer,
         workers: workers as usize,
         threads_per_worker: (args.engine.threads / workers).max(1) as usize,
         streaming: !args.whole_sentences,

@@ -1,5 +1,9 @@
 //! What every voice does, whatever is behind it: a sentence in, audio out, in one step or several.
 
+use std::sync::Arc;
+
+use sawt_engine_protocol::v1::Vocalised;
+
 use crate::piper::latents::Latents;
 
 /// What a rendering thread is asked for: one step.
@@ -17,6 +21,8 @@ pub(crate) struct Sentence {
     pub(crate) text: String,
     /// 1 is the voice's own pace.
     pub(crate) speed: f32,
+    /// Words that get no vowels added.
+    pub(crate) as_given: Arc<[String]>,
 }
 
 /// What a step made, at the voice's own rate.
@@ -37,6 +43,8 @@ pub(crate) struct Opening {
     pub(crate) words: Vec<(String, u64)>,
     /// Samples of the whole sentence.
     pub(crate) samples: u64,
+    /// The text with vowels, where a diacritizer read it.
+    pub(crate) vocalised: Option<Vocalised>,
 }
 
 /// Why a sentence could not be rendered.

@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use crate::diacritics;
 use crate::loudness;
 use crate::render::{Opening, RenderError, Rendered, Sentence, Task};
 use crate::resample::Resampler;
@@ -83,7 +84,7 @@ impl Engine for Service {
         let queue_depth = self.voices.queue_depth();
         for voice in self.one_voice_per_backend() {
             let (pool, index) = self.voices.pool_of(voice);
-            let sentence = Sentence { text: "1 2".into(), speed: 2.0 };
+            let sentence = Sentence { text: "1 2".into(), speed: 2.0, as_given: Arc::default() };
             let answer = pool.submit(0, index, Task::Sentence(sentence), Arc::default());
             let rendered = tokio::time::timeout(PROBE_WAIT_MAX, answer)
                 .await
@@ -136,6 +137,7 @@ impl TextToSpeech for Service {
         let synthesis = Synthesis {
             voices: Arc::clone(&self.voices),
             sentences: text::sentences(&text::clean(&request.text)),
+            as_given: request.as_given.into(),
             voice,
             speed,
             rate_hz,
@@ -167,6 +169,12 @@ fn checked(request: &SynthesizeRequest) -> Result<(f32, u32), Status> {
             "sample rate {rate_hz} Hz; possible are {SAMPLE_RATES_HZ:?}, or 0 for the voice's own"
         )));
     }
+    let given = request.as_given.iter().map(|word| word.chars().count()).sum::<usize>();
+    if given > SYNTHESIS_CHARS_MAX {
+        return Err(Status::invalid_argument(format!(
+            "as_given has {given} characters; at most {SYNTHESIS_CHARS_MAX} can be in a text"
+        )));
+    }
     Ok((speed, rate_hz))
 }
 
@@ -174,6 +182,7 @@ fn checked(request: &SynthesizeRequest) -> Result<(f32, u32), Status> {
 struct Synthesis {
     voices: Arc<Voices>,
     sentences: Vec<String>,
+    as_given: Arc<[String]>,
     voice: Voice,
     speed: f32,
     rate_hz: u32,
@@ -244,6 +253,7 @@ impl Synthesis {
             done.phonemes.push(' ');
         }
         done.phonemes.push_str(&opening.phonemes);
+        diacritics::add(&mut done.vocalised, opening.vocalised);
         if opening.words.is_empty() {
             return Ok(());
         }
@@ -255,7 +265,8 @@ impl Synthesis {
     }
 
     fn sentence(&self, text: String) -> Task {
-        Task::Sentence(Sentence { text, speed: self.speed })
+        let as_given = Arc::clone(&self.as_given);
+        Task::Sentence(Sentence { text, speed: self.speed, as_given })
     }
 
     fn submit(&self, task: Task) -> Answer {

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ort::environment::Environment;
 use sawt_engine_protocol::v1::{SynthesizeRequest, VoiceInfo};
 
+use crate::diacritics::{Diacritizer, vocalising};
 use crate::espeak::{Espeak, EspeakError};
 use crate::loudness;
 use crate::piper::VoiceError;
@@ -49,6 +51,8 @@ pub(crate) struct Wanted {
     pub(crate) espeak: Vec<String>,
     pub(crate) espeak_library: Option<PathBuf>,
     pub(crate) espeak_data: Option<PathBuf>,
+    /// Adds vowels to what Arabic voices speak.
+    pub(crate) diacritizer: Option<PathBuf>,
     pub(crate) workers: usize,
     pub(crate) threads_per_worker: usize,
     /// Cut voices, so that they speak as they decode.
@@ -90,15 +94,41 @@ impl Voices {
         }
         let espeak = Espeak::load(wanted.espeak_library.as_deref(), wanted.espeak_data.as_deref())?;
         let mut list = Vec::new();
-        let piper = load_piper(wanted, &espeak, &mut list)?;
-        let espeak_pool = load_espeak(&wanted.espeak, &espeak, &mut list)?;
+        let runtime = match wanted.onnxruntime.as_deref().map(environment).transpose() {
+            Ok(runtime) => runtime,
+            // Vowels alone are not worth a refusal.
+            Err(error) if wanted.piper.is_empty() => {
+                tracing::warn!(%error, "Arabic is spoken without vowels.");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let diacritizer = load_diacritizer(wanted, runtime.as_ref());
+        let add_vowels = |list: &[Voice], renderer| {
+            let arabic = list.iter().map(|voice| voice.language == "ar").collect();
+            vocalising(diacritizer.clone(), arabic, renderer)
+        };
+        let piper = match (wanted.piper.is_empty(), &runtime) {
+            (true, _) => None,
+            (false, None) => return Err(LoadError::NoRuntime),
+            (false, Some(runtime)) => {
+                let renderers = load_piper(wanted, runtime, &espeak, &mut list)?;
+                let renderers = renderers.into_iter().map(|renderer| add_vowels(&list, renderer));
+                Some(Pool::start("piper", renderers.collect())?)
+            }
+        };
+        let espeak_from = list.len();
+        let renderer = load_espeak(&wanted.espeak, &espeak, &mut list)?;
+        let renderer = add_vowels(&list[espeak_from..], renderer);
+        let espeak_pool = Pool::start("espeak", vec![renderer])?;
         for (index, voice) in list.iter().enumerate() {
             if list[..index].iter().any(|other| other.name == voice.name) {
                 return Err(LoadError::Twice(voice.name.clone()));
             }
         }
-        let runtime = if piper.is_some() { "onnxruntime + " } else { "" };
-        let backend = format!("{runtime}espeak-ng {}", espeak.version());
+        let runtime = if runtime.is_some() { "onnxruntime + " } else { "" };
+        let vowels = if diacritizer.is_some() { " + diacritizer" } else { "" };
+        let backend = format!("{runtime}espeak-ng {}{vowels}", espeak.version());
         Ok(Self { list, piper, espeak: espeak_pool, backend })
     }
 
@@ -156,16 +186,28 @@ impl Voice {
     }
 }
 
+/// Calls go on without it, so that a damaged file is a warning.
+fn load_diacritizer(
+    wanted: &Wanted,
+    environment: Option<&Environment>,
+) -> Option<Arc<Diacritizer>> {
+    let (model, environment) = (wanted.diacritizer.as_deref()?, environment?);
+    match Diacritizer::load(environment, model) {
+        Ok(diacritizer) => Some(Arc::new(diacritizer)),
+        Err(error) => {
+            tracing::warn!(%error, "Arabic is spoken without vowels.");
+            None
+        }
+    }
+}
+
+/// One renderer per worker.
 fn load_piper(
     wanted: &Wanted,
+    environment: &Environment,
     espeak: &Arc<Espeak>,
     list: &mut Vec<Voice>,
-) -> Result<Option<Pool>, LoadError> {
-    if wanted.piper.is_empty() {
-        return Ok(None);
-    }
-    let library = wanted.onnxruntime.as_deref().ok_or(LoadError::NoRuntime)?;
-    let environment = environment(library)?;
+) -> Result<Vec<Renderer>, LoadError> {
     let mut configs = Vec::new();
     for model in &wanted.piper {
         let config = Arc::new(VoiceConfig::read(&config_path(model))?);
@@ -177,7 +219,7 @@ fn load_piper(
     workers.resize_with(wanted.workers.max(1), Vec::new);
     for (index, (model, config)) in wanted.piper.iter().zip(&configs).enumerate() {
         let name = model.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
-        let loader = Loader { environment: &environment, espeak, model, config, name, wanted };
+        let loader = Loader { environment, espeak, model, config, name, wanted };
         let (voices, pcm) = loader.load()?;
         list.push(Voice {
             name: checked_name(name)?,
@@ -197,12 +239,12 @@ fn load_piper(
             voice.render(task, &|| cancelled.load(Ordering::Relaxed))
         })
     };
-    Ok(Some(Pool::start("piper", workers.into_iter().map(renderer).collect())?))
+    Ok(workers.into_iter().map(renderer).collect())
 }
 
 /// One Piper voice on its way into all workers.
 struct Loader<'a> {
-    environment: &'a ort::environment::Environment,
+    environment: &'a Environment,
     espeak: &'a Arc<Espeak>,
     model: &'a Path,
     config: &'a Arc<VoiceConfig>,
@@ -260,7 +302,7 @@ fn load_espeak(
     languages: &[String],
     espeak: &Arc<Espeak>,
     list: &mut Vec<Voice>,
-) -> Result<Pool, LoadError> {
+) -> Result<Renderer, LoadError> {
     for (index, language) in languages.iter().enumerate() {
         checked_name(language)?;
         espeak.check_voice(language)?;
@@ -278,11 +320,10 @@ fn load_espeak(
         });
     }
     let (espeak, languages) = (Arc::clone(espeak), languages.to_vec());
-    let renderer: Renderer = Box::new(move |index, task, cancelled| {
+    Ok(Box::new(move |index, task, cancelled| {
         let language = languages.get(index).expect("the list knows each voice. This is a bug.");
         render_espeak(&espeak, language, task, cancelled)
-    });
-    Ok(Pool::start("espeak", vec![renderer])?)
+    }))
 }
 
 fn render_espeak(
@@ -312,6 +353,7 @@ fn render_espeak(
             phonemes: clauses(text, &raw).into_iter().map(|clause| clause.phonemes).collect(),
             words: words.collect(),
             samples: audio.pcm.len() as u64,
+            vocalised: None,
         }),
         pcm: audio.pcm.iter().map(|&sample| f32::from(sample) / 32768.0).collect(),
         rest: None,
@@ -346,10 +388,10 @@ fn test_sentence(language: &str) -> Sentence {
         // espeak reads digits in every language.
         _ => "1 2 3 4 5 6 7 8 9",
     };
-    Sentence { text: text.into(), speed: 1.0 }
+    Sentence { text: text.into(), speed: 1.0, as_given: Arc::default() }
 }
 
-fn environment(library: &Path) -> Result<ort::environment::Environment, LoadError> {
+fn environment(library: &Path) -> Result<Environment, LoadError> {
     let refused = |detail: String| LoadError::Runtime { path: library.to_owned(), detail };
     if !library.is_file() {
         return Err(refused("there is no such file".into()));

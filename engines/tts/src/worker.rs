@@ -125,7 +125,7 @@ mod tests {
     use crate::render::Sentence;
 
     fn sentence(text: &str) -> Task {
-        Task::Sentence(Sentence { text: text.into(), speed: 1.0 })
+        Task::Sentence(Sentence { text: text.into(), speed: 1.0, as_given: Arc::default() })
     }
 
     fn text(task: Task) -> String {

@@ -150,8 +150,8 @@ impl Acting {
 }
 
 impl Call {
-    /// Takes an action on, or says why not.
-    pub(super) fn order(&mut self, now: CallTime, ordered: Ordered) {
+    /// Takes an action on, or says why not; whether it did.
+    pub(super) fn order(&mut self, now: CallTime, ordered: Ordered) -> bool {
         let Ordered { action, reason, taken } = ordered;
         let refused = self.refusal(&action);
         if let Some(error) = &refused {
@@ -159,10 +159,12 @@ impl Call {
         } else {
             self.acting.steps.push_back(Step::Do(action, reason));
         }
+        let is_taken = refused.is_none();
         if let Some(taken) = taken {
             // Whoever asked may be gone.
             let _ = taken.send(refused.map_or(Ok(()), Err));
         }
+        is_taken
     }
 
     /// What is known already to be impossible.
@@ -235,6 +237,7 @@ impl Call {
             }
             Action::SetVariable { name, value } => {
                 self.acting.variables.insert(name.clone(), value.clone());
+                self.remember_variable(name, value);
                 Ok(())
             }
             Action::EndCall { say } => {
@@ -305,18 +308,33 @@ impl Call {
         Ok(())
     }
 
+    /// The model sees it from now on, and the call's record.
+    fn remember_variable(&mut self, name: &str, value: &Value) {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        if let Err(error) = self.history.set_variable(name, &text) {
+            tracing::warn!(%error, "A variable is known to rules alone.");
+        }
+    }
+
     /// From here on `assistant` answers: its prompt, voices, languages and manners.
     pub(super) fn follow(&mut self, assistant: Arc<Assistant>, with_history: bool) {
         let config = Arc::clone(assistant.config(&self.caller_language));
         self.stop_reading_ahead();
         self.reporter.handed_over(assistant.version());
         self.routing.follow(&assistant);
+        let grant = assistant.remote();
+        self.grant = if with_history { grant.over_history_of(self.grant) } else { grant };
+        if let Some(lender) = &self.acting.surroundings.lender {
+            self.engines = lender.for_call(&self.conversation, self.grant);
+        }
         self.assistant = Some(assistant);
         self.config = Arc::clone(&config);
         if with_history {
             self.history.instruct(&config.agent.system_prompt);
         } else {
             self.history = History::for_call(&config);
+            let known = self.acting.variables.clone();
+            known.iter().for_each(|(name, value)| self.remember_variable(name, value));
         }
         self.guard = guard_of(&config).map(Arc::new);
         let policy = config.agent.language_policy.as_str().into();

@@ -2,8 +2,8 @@
 
 use super::Call;
 use crate::call::report::CallEvent;
-use crate::transport::CallTransport;
-use crate::turn::{CallTime, ReplyId, StopReason, TurnInput};
+use crate::transport::{CallTransport, Caption, Speaker};
+use crate::turn::{CallTime, Line, ReplyId, StopReason, TurnInput};
 
 impl Call {
     /// Pushes the audio that is due.
@@ -80,6 +80,7 @@ impl Call {
                 self.history.retract_caller(&reply.to);
                 self.routing.facts.retract_turn();
                 self.acting.unsaid(id);
+                self.feelings.retract();
                 self.reporter.forget(id);
             }
             StopReason::Interrupted | StopReason::TimedOut | StopReason::Ending => {
@@ -89,9 +90,31 @@ impl Call {
                 let answer = !reply.to.is_empty() && why == StopReason::Interrupted;
                 self.routing.facts.interruptions += i64::from(answer);
                 if why == StopReason::Interrupted {
+                    self.feelings.talked_over();
                     self.read_on();
                 }
             }
+        }
+    }
+
+    pub(super) fn words_of(&mut self, line: Line, reply: ReplyId) -> String {
+        let agent = &self.config.agent;
+        match line {
+            Line::Welcome => agent.welcome.clone(),
+            Line::SilencePrompt(n) => agent.silence_prompts.get(n).cloned().unwrap_or_default(),
+            Line::Apology => agent.apology.clone(),
+            Line::Goodbye => agent.goodbye.clone(),
+            Line::Ordered(line) | Line::Parting(line) => self.acting.begins(line, reply),
+        }
+    }
+
+    pub(super) fn caller_caption(&self, text: &str) -> Caption {
+        Caption {
+            speaker: Speaker::Caller,
+            segment: self.caller_segment,
+            text: text.to_owned(),
+            whole: true,
+            last: true,
         }
     }
 }

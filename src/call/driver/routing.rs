@@ -99,6 +99,8 @@ impl Call {
         self.routing.facts.caller_said(to, &language);
         if let Some(mood) = &self.acting.surroundings.mood {
             self.routing.facts.feel(mood.of_turn(to, &language));
+        } else if let Some(mood) = self.feelings.last {
+            self.routing.facts.feel_smoothed(mood.value.into(), mood.smoothed.into());
         }
         match self.judge_moment(now) {
             None => Routed::AsUsual,
@@ -129,15 +131,21 @@ impl Call {
             facts: self.routing.facts.clone(),
             fired: fired.iter().map(|rule| rule.name.clone()).collect(),
         });
-        let answer = fired.iter().all(|rule| rule.answer);
+        let mut answer = true;
         let any = !fired.is_empty();
         for rule in fired {
             tracing::info!(rule = %rule.name, turn = self.routing.facts.turn, "Rule fired.");
             metrics::rule_fired();
+            // What can not be done leaves the caller no answer: then the model gives one.
+            let (mut wanted, mut taken) = (false, false);
             for action in rule.actions {
                 let reason = Reason::Rule(rule.name.clone());
-                self.order(now, Ordered { action, reason, taken: None });
+                let answers = action.answers();
+                let done = self.order(now, Ordered { action, reason, taken: None });
+                wanted |= answers;
+                taken |= answers && done;
             }
+            answer &= rule.answer || (wanted && !taken);
         }
         any.then_some(answer)
     }

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::engines::llm::ScriptedLlm;
 use crate::engines::stt::ScriptedStt;
 use crate::engines::tts::ScriptedTts;
-use crate::rules::{Judge, Why};
+use crate::rules::Judge;
 use crate::transport::wav::{WavOptions, WavTransport};
 
 /// Hears anger in one word.
@@ -62,6 +62,16 @@ async fn call(
     said: &[&'static str],
     desk: Option<Arc<Desk>>,
 ) -> (CallReport, Arc<Library>) {
+    let turns = said.iter().map(|_| speech(800, 0, 0)).collect();
+    call_turns(rules, said, turns, desk).await
+}
+
+async fn call_turns(
+    rules: &str,
+    said: &[&'static str],
+    turns: Vec<Vec<i16>>,
+    desk: Option<Arc<Desk>>,
+) -> (CallReport, Arc<Library>) {
     let library = library(rules);
     let assistant = Arc::clone(library.default());
     let stt = ScriptedStt::new(said.iter().copied(), Duration::from_millis(1));
@@ -81,7 +91,6 @@ async fn call(
         },
         hang_up: CancellationToken::new(),
     };
-    let turns = said.iter().map(|_| speech(800, 0, 0)).collect();
     let call = run(Box::new(WavTransport::new(turns, options)), setup);
     let report = tokio::time::timeout(Duration::from_secs(60), call).await.expect("a call ends");
     (report, library)
@@ -155,6 +164,22 @@ async fn nobody_takes_the_angry_caller_and_the_call_goes_on() {
         input_ended
         [escalate two angry turns by rule angry-twice]
         [transfer queue people by rule angry-twice: nobody serves the queue "queue people"; start the LiveKit agent of that name]
+    "#]],
+    );
+}
+
+#[tokio::test]
+async fn where_nobody_can_be_called_the_model_answers_and_the_record_says_so() {
+    let (report, _) = call(ANGRY, &["this is terrible", "really terrible"], None).await;
+    check(
+        &report,
+        expect![[r#"
+         → Desk here.
+        this is terrible → You said: this is terrible.
+        really terrible → You said: really terrible.
+        input_ended
+        [transfer queue people by rule angry-twice: this call can not be transferred; only calls in a LiveKit room under `sawt serve` can]
+        [escalate two angry turns by rule angry-twice]
     "#]],
     );
 }
@@ -247,16 +272,24 @@ end_call = true
 
 #[tokio::test]
 async fn a_silent_caller_is_sent_to_people() {
-    let rules = "[[rules]]\nname = \"silent\"\nwhen = 'event == \"silence\" && silence_prompts >= 1'\n\
-                 transfer = { queue = \"people\" }\n";
-    let (report, _) = call(rules, &["hello"], Some(Desk::new(true))).await;
-    // The file ends before the silence is long enough.
-    assert_eq!(report.moments.len(), 1);
-    let library = library(rules);
-    let mut facts = report.moments[0].facts.clone();
-    facts.silence();
-    let (fired, looks) = Judge::new(Arc::clone(library.default().rules())).look(&facts);
-    assert_eq!((fired.len(), &looks[0].why), (1, &Why::Fired));
+    let rules = "[[rules]]\nname = \"silent\"\nwhen = 'event == \"silence\" && silence_prompts >= 2'\n\
+                 transfer = { queue = \"people\" }\n[limits]\nsilence_prompt_s = 3\n";
+    let desk = Some(Desk::new(true));
+    let (report, _) = call_turns(rules, &["hello"], vec![speech(800, 20_000, 0)], desk).await;
+    check(
+        &report,
+        expect![[r#"
+         → Desk here.
+        hello → You said: hello.
+         → Are you still there?
+         → I can not hear you. Are you still there?
+         → One moment please, I am connecting you.
+        transferred
+        [transfer queue people by rule silent]
+    "#]],
+    );
+    let events: Vec<_> = report.moments.iter().map(|m| m.facts.event.as_str()).collect();
+    assert_eq!(events, ["turn", "silence", "silence"]);
 }
 
 #[tokio::test]

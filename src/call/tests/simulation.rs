@@ -10,6 +10,8 @@ mod stage;
 use std::time::Duration;
 
 use super::*;
+use crate::call::action::{Action, LineText, Ordered, Reason};
+use crate::call::driver::{Outcome, run_observed};
 use crate::simulation::{Chance, Suite};
 use caller::{Plan, SimulatedTransport};
 use stage::{Stage, names, utterances};
@@ -77,13 +79,30 @@ async fn simulate(seed: u64, trace: bool) -> Tally {
         hang_up: hang_up.clone(),
     };
     let transport = SimulatedTransport::new(stage.clone(), plan);
-    let call = run_gated(Box::new(transport), setup, gate.clone());
+    // Rules and tools want things said, and perhaps the call ended.
+    let (orders, wants) = (std::sync::OnceLock::new(), chance.percent(40));
+    let got_hold = |outcomes: &tokio::sync::mpsc::Sender<Outcome>| {
+        let _ = orders.set(outcomes.downgrade());
+    };
+    let call = run_observed(Box::new(transport), setup, gate.clone(), got_hold);
     // Whoever runs a call may also just let go of it.
     let let_go = if chance.percent(10) { chance.ms(500, 20_000) } else { 2 * CALL_MAX };
     let operator = async {
         loop {
             tokio::time::sleep(chance.ms(500, 20_000)).await;
             gate.set(chance.percent(60));
+            if let Some(orders) = orders.get().and_then(|orders| orders.upgrade())
+                && wants
+            {
+                let action = match chance.below(10) {
+                    0 => Action::EndCall { say: Some(LineText::same("Farewell.")) },
+                    1 => Action::SetVariable { name: "x".into(), value: 1.into() },
+                    _ => Action::Say(LineText::same("By the way, we close soon.")),
+                };
+                let reason = Reason::Tool("simulated".into());
+                let ordered = Ordered { action, reason, taken: None };
+                let _ = orders.try_send(Outcome::Ordered(Box::new(ordered)));
+            }
             if chance.percent(5) {
                 hang_up.cancel();
             }

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::assistants::{Assistant, Findings, Folder, Library, Voices};
 use crate::config::Config;
 use crate::models::Store;
+use crate::policy::residency::Stage;
 
 /// List, check, show and test the assistants.
 #[derive(Debug, clap::Args)]
@@ -205,8 +206,11 @@ fn show(assistant: &Assistant, language: Option<&str>, json: bool) -> anyhow::Re
     let agent = &config.agent;
     let voices: std::collections::BTreeMap<_, _> =
         assistant.languages().iter().map(|tag| (tag, config.voice_for(tag))).collect();
+    let grant = assistant.remote();
+    let leaving: Vec<_> = Stage::ALL.into_iter().filter(|stage| grant.covers(*stage)).collect();
     if json {
         let shown = json!({
+            "may_leave_for": leaving,
             "name": assistant.name(), "title": assistant.title(),
             "version": assistant.version().version, "language": language,
             "languages": assistant.languages(), "voices": voices, "speech_speed": config.tts.speed,
@@ -233,6 +237,11 @@ fn show(assistant: &Assistant, language: Option<&str>, json: bool) -> anyhow::Re
     println!("goodbye   {}", agent.goodbye);
     for (language, voice) in voices {
         println!("voice     {language}: {voice}, speed {}", config.tts.speed);
+    }
+    let leaving: Vec<_> = leaving.iter().map(|stage| stage.as_str()).collect();
+    match leaving.as_slice() {
+        [] => println!("leaves    nothing"),
+        stages => println!("leaves    what {} sends, where the site allows it", stages.join(", ")),
     }
     let turns = match agent.turns_max {
         0 => String::new(),

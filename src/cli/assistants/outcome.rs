@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::assistants::AssistantVersion;
 use crate::assistants::script::Unmet;
+use crate::call::Conclusion;
 
 /// All test files.
 #[derive(Debug, Serialize)]
@@ -28,6 +29,9 @@ pub(super) struct FileOutcome {
 pub(super) struct ConversationOutcome {
     pub(super) name: String,
     pub(super) turns: Vec<TurnOutcome>,
+    /// What it came to, where that was asked for; shown and not judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) record: Option<Conclusion>,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,6 +70,7 @@ impl Outcome {
                         let _ = writeln!(out, "          line {}: the answer {unmet}", turn.line);
                     }
                 }
+                conversation.record.iter().for_each(|record| show(record, &mut out));
             }
             out.push('\n');
         }
@@ -110,6 +115,18 @@ impl Outcome {
     }
 }
 
+fn show(record: &Conclusion, out: &mut String) {
+    if let Some(summary) = &record.summary {
+        let _ = writeln!(out, "    record  {summary}");
+    }
+    for (name, value) in record.outcome.iter().flat_map(|outcome| &outcome.values) {
+        let _ = writeln!(out, "    record  {name} = {value}");
+    }
+    for (name, problem) in record.outcome.iter().flat_map(|outcome| &outcome.problems) {
+        let _ = writeln!(out, "            {name}: {problem}");
+    }
+}
+
 /// XML has no form at all for most control characters.
 fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -142,6 +159,7 @@ mod tests {
         let conversations = vec![ConversationOutcome {
             name: "sums".into(),
             turns: vec![turn(&[]), turn(&["is empty"])],
+            record: None,
         }];
         let assistant = AssistantVersion {
             name: "bank".into(),

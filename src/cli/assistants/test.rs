@@ -15,12 +15,13 @@ use super::outcome::{ConversationOutcome, FileOutcome, Outcome, TurnOutcome};
 use crate::assistants::script::{Conversation, Script, Unmet};
 use crate::assistants::{Assistant, Findings, Library};
 use crate::audio::CALLER_RATE_HZ;
-use crate::call::{self, CallSetup, Surroundings};
+use crate::call::{self, CallSetup, Clerk, Conclusion, SpeculationGate, Surroundings};
 use crate::cli::progress::Waiting;
 use crate::cli::say::speech_of;
 use crate::cli::tool_turn::TextTools;
 use crate::config::Config;
 use crate::dialog::History;
+use crate::dialog::record::Transcript;
 use crate::engines::llm::{LanguageModel, ScriptedLlm};
 use crate::engines::{Engines, RunningEngines};
 use crate::speech::{language_of, written};
@@ -45,6 +46,9 @@ pub(crate) struct Args {
     /// Only conversations whose name holds this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+    /// Show the record of each conversation as well: its summary and the assistant's [outcome]
+    #[arg(long)]
+    outcome: bool,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -73,8 +77,8 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         ensure!(left, "no conversation's name holds {only:?}");
     }
     let files = match (args.voice, args.engine) {
-        (true, _) => by_voice(&scripts, &config).await?,
-        (false, Engine::Local) => by_text(&scripts, &config).await?,
+        (true, _) => by_voice(&scripts, &config, args.outcome).await?,
+        (false, Engine::Local) => by_text(&scripts, &config, args.outcome).await?,
         (false, Engine::Scripted) => by_script(&scripts).await?,
     };
     let outcome = Outcome::new(files);
@@ -152,7 +156,7 @@ async fn by_script(scripts: &[(Script, Arc<Assistant>)]) -> anyhow::Result<Vec<F
                 Ok(replies.pop_front().unwrap_or_default())
             };
             let llm = ScriptedLlm::new(next, Duration::ZERO, Duration::ZERO);
-            conversations.push(in_text(conversation, assistant, &llm, false).await?);
+            conversations.push(in_text(conversation, assistant, &llm, false, false).await?);
         }
         files.push(file_outcome(script, assistant, "scripted", conversations));
     }
@@ -162,6 +166,7 @@ async fn by_script(scripts: &[(Script, Arc<Assistant>)]) -> anyhow::Result<Vec<F
 async fn by_text(
     scripts: &[(Script, Arc<Assistant>)],
     config: &Config,
+    outcome: bool,
 ) -> anyhow::Result<Vec<FileOutcome>> {
     let engines = RunningEngines::start(config, &[EngineKind::Llm])?;
     let waiting = Waiting::start("Loading the language model");
@@ -172,7 +177,7 @@ async fn by_text(
     for (script, assistant) in scripts {
         let mut conversations = Vec::new();
         for conversation in &script.conversations {
-            conversations.push(in_text(conversation, assistant, &llm, true).await?);
+            conversations.push(in_text(conversation, assistant, &llm, true, outcome).await?);
         }
         files.push(file_outcome(script, assistant, &config.llm.model, conversations));
     }
@@ -186,6 +191,7 @@ async fn in_text(
     assistant: &Assistant,
     llm: &dyn LanguageModel,
     judge_tools: bool,
+    outcome: bool,
 ) -> anyhow::Result<ConversationOutcome> {
     let begun = assistant.config(conversation.language.as_deref().unwrap_or_default());
     let mut history = History::for_call(begun);
@@ -222,12 +228,31 @@ async fn in_text(
             reply,
         });
     }
-    Ok(ConversationOutcome { name: conversation.name.clone(), turns })
+    let mut record = None;
+    if outcome {
+        let mut transcript = Transcript::default();
+        for TurnOutcome { say, reply, .. } in &turns {
+            transcript.caller(say);
+            transcript.agent(reply);
+        }
+        let call_id = format!("test {}", conversation.name);
+        let gate = SpeculationGate::default();
+        let clerk = Clerk {
+            call_id: &call_id,
+            config: begun,
+            assistant: Some(assistant),
+            llm,
+            gate: &gate,
+        };
+        record = Some(clerk.conclude(&transcript, history.variables()).await);
+    }
+    Ok(ConversationOutcome { name: conversation.name.clone(), turns, record })
 }
 
 async fn by_voice(
     scripts: &[(Script, Arc<Assistant>)],
     config: &Config,
+    outcome: bool,
 ) -> anyhow::Result<Vec<FileOutcome>> {
     // Every voice of every assistant that is tested.
     let mut with_voices = config.clone();
@@ -247,7 +272,7 @@ async fn by_voice(
     for (script, assistant) in scripts {
         let mut conversations = Vec::new();
         for conversation in &script.conversations {
-            conversations.push(in_a_call(conversation, assistant, &engines).await?);
+            conversations.push(in_a_call(conversation, assistant, &engines, outcome).await?);
         }
         let engine = format!("{} and {}, by voice", config.stt.model, config.llm.model);
         files.push(file_outcome(script, assistant, &engine, conversations));
@@ -261,6 +286,7 @@ async fn in_a_call(
     conversation: &Conversation,
     assistant: &Arc<Assistant>,
     engines: &Engines,
+    outcome: bool,
 ) -> anyhow::Result<ConversationOutcome> {
     let config = assistant.config(conversation.language.as_deref().unwrap_or_default());
     let mut spoken = Vec::new();
@@ -282,6 +308,15 @@ async fn in_a_call(
     let report = tokio::time::timeout(CALL_MAX, call)
         .await
         .with_context(|| format!("the call {:?} did not end", conversation.name))?;
+    let mut report = report;
+    let mut record = None;
+    if outcome {
+        let (who, llm) = (Some(assistant.as_ref()), engines.llm.as_ref());
+        let gate = SpeculationGate::default();
+        let problem = call::conclude(&mut report, config, who, llm, &gate).await.err();
+        let (summary, outcome) = (report.summary.take(), report.outcome.take());
+        record = Some(Conclusion { summary, outcome, problem });
+    }
     let mut answers = report.turns.into_iter().filter(|turn| !turn.caller.is_empty());
     let turns = conversation.turns.iter().map(|turn| {
         let (heard, reply) = answers.next().map(|a| (a.caller, a.agent)).unwrap_or_default();
@@ -293,5 +328,5 @@ async fn in_a_call(
         TurnOutcome { line, say, heard: Some(heard), reply, unmet }
     });
     let turns = turns.collect();
-    Ok(ConversationOutcome { name: conversation.name.clone(), turns })
+    Ok(ConversationOutcome { name: conversation.name.clone(), turns, record })
 }

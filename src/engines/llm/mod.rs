@@ -1,6 +1,8 @@
 //! Language model.
 
 mod local;
+#[cfg(feature = "remote")]
+pub(crate) mod openai;
 mod scripted;
 
 use std::sync::Arc;
@@ -10,6 +12,8 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 pub use local::LocalLlm;
+#[cfg(feature = "remote")]
+pub use openai::OpenAiLlm;
 pub use scripted::ScriptedLlm;
 
 use super::EngineError;

@@ -1,11 +1,15 @@
 //! Speech to text.
 
 mod local;
+#[cfg(feature = "remote")]
+pub(crate) mod openai;
 mod scripted;
 
 use async_trait::async_trait;
 
 pub use local::LocalStt;
+#[cfg(feature = "remote")]
+pub use openai::OpenAiStt;
 pub use scripted::ScriptedStt;
 
 use super::EngineError;

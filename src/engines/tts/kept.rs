@@ -26,7 +26,7 @@ struct Kept {
 }
 
 /// All that a line's audio depends on; the speed by its bits.
-type Key = (String, String, String, u32, u32);
+type Key = (String, String, String, u32, u32, Vec<String>);
 
 impl<T: TextToSpeech> KeptLines<T> {
     /// Lines of `voice`.
@@ -47,8 +47,8 @@ impl<T: TextToSpeech> TextToSpeech for KeptLines<T> {
         &self,
         request: Synthesis,
     ) -> BoxStream<'static, Result<Synthesized, EngineError>> {
-        let Synthesis { text, voice, language, speed, sample_rate_hz } = request.clone();
-        let key = (text, voice, language, speed.to_bits(), sample_rate_hz);
+        let Synthesis { text, voice, language, speed, sample_rate_hz, as_given } = request.clone();
+        let key = (text, voice, language, speed.to_bits(), sample_rate_hz, as_given);
         let kept =
             self.kept.lock().unwrap_or_else(PoisonError::into_inner).lines.get(&key).cloned();
         if let Some(kept) = kept {

@@ -7,7 +7,7 @@ use sawt_engine_protocol::v1::synthesize_event::Event;
 use sawt_engine_protocol::v1::text_to_speech_client::TextToSpeechClient;
 use tonic::Streaming;
 
-use super::{Synthesis, SynthesisStats, Synthesized, TextToSpeech};
+use super::{Synthesis, SynthesisStats, Synthesized, TextToSpeech, Vocalised};
 use crate::audio::from_bytes;
 use crate::engines::EngineError;
 use crate::engines::rpc::{RESTART_PATIENCE, error_of};
@@ -54,6 +54,7 @@ impl TextToSpeech for LocalTts {
                 language: request.language,
                 speed: request.speed,
                 sample_rate_hz: request.sample_rate_hz,
+                as_given: request.as_given,
             },
             events: None,
             words: Vec::new(),
@@ -141,6 +142,14 @@ fn stats_of(done: v1::SynthesizeDone) -> SynthesisStats {
         samples: done.samples,
         first_audio_ms: done.first_audio_ms,
         words: marks_of(done.words).collect(),
+        phonemes: done.phonemes,
+        vocalised: done.vocalised.map(|vocalised| Vocalised {
+            text: vocalised.text,
+            words: vocalised.words,
+            words_refused: vocalised.words_refused,
+            sentences_failed: vocalised.sentences_failed,
+            took_us: vocalised.took_us,
+        }),
     }
 }
 

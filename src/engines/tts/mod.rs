@@ -1,13 +1,25 @@
 //! Text to speech.
 
+#[cfg(feature = "remote")]
+pub(crate) mod elevenlabs;
 mod kept;
 mod local;
+#[cfg(feature = "remote")]
+pub(crate) mod openai;
+#[cfg(feature = "remote")]
+mod remote_voice;
 mod scripted;
 
 use futures::stream::BoxStream;
 
+#[cfg(feature = "remote")]
+pub use elevenlabs::ElevenLabsTts;
 pub use kept::KeptLines;
 pub use local::LocalTts;
+#[cfg(feature = "remote")]
+pub use openai::OpenAiTts;
+#[cfg(feature = "remote")]
+pub(crate) use remote_voice::Voices as RemoteVoices;
 pub use scripted::ScriptedTts;
 
 use super::EngineError;
@@ -43,6 +55,8 @@ pub struct Synthesis {
     pub speed: f32,
     /// Rate of the audio wanted.
     pub sample_rate_hz: u32,
+    /// Words of the text that no vowels are added to: the operator's own forms, and names.
+    pub as_given: Vec<String>,
 }
 
 /// A piece of spoken text.
@@ -68,4 +82,23 @@ pub struct SynthesisStats {
     pub first_audio_ms: u32,
     /// When each word starts, in samples from the start of this audio; empty if unknown.
     pub words: Vec<(String, u64)>,
+    /// What the voice read, as sounds.
+    pub phonemes: String,
+    /// Arabic with the vowels that were added to it; `None` where nothing adds them.
+    pub vocalised: Option<Vocalised>,
+}
+
+/// Arabic as the voice was given it. Never shown, kept, or sent to a model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vocalised {
+    /// With vowels.
+    pub text: String,
+    /// Words in it.
+    pub words: u32,
+    /// Words whose reading was not believed: they stayed plain.
+    pub words_refused: u32,
+    /// Sentences over which the diacritizer failed: they stayed plain.
+    pub sentences_failed: u32,
+    /// Microseconds it took.
+    pub took_us: u32,
 }

@@ -10,6 +10,8 @@ pub(crate) const PAUSES: [char; 10] = ['.', ',', '!', '?', ';', ':', '؟', '،',
 pub(crate) enum Said {
     Word(&'static str),
     Pause(char),
+    /// As it is written.
+    Writing,
     Nothing,
 }
 
@@ -57,6 +59,12 @@ pub(crate) fn say(tokens: &[Token], at: usize, script: Script) -> Said {
         '½' => by("نصف", "a half"),
         '¼' => by("ربع", "a quarter"),
         '¾' => by("ثلاثة أرباع", "three quarters"),
+        '⅓' => by("ثلث", "a third"),
+        '⅔' => by("ثلثان", "two thirds"),
+        '²' => by("مربع", "squared"),
+        '³' => by("مكعب", "cubed"),
+        // A numeral of some other kind: a voice may know it, and it is not ours to leave out.
+        c if c.is_alphanumeric() => Said::Writing,
         _ => Said::Nothing,
     }
 }

@@ -130,6 +130,9 @@ impl Verbaliser<'_> {
                     self.push(word.to_owned(), at..at + 1, By::Rule("sign"), Some(script));
                 }
                 marks::Said::Pause(mark) => self.pause(mark, at),
+                marks::Said::Writing => {
+                    self.push(token.text.clone(), at..at + 1, By::Writing, None)
+                }
                 marks::Said::Nothing => {}
             }
             return at + 1;

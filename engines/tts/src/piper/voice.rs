@@ -159,6 +159,7 @@ impl PiperVoice {
             phonemes: clauses.iter().map(|clause| clause.phonemes.as_str()).collect(),
             words: marks(&sentence.text, &clauses, &encoded, starts, samples),
             samples,
+            vocalised: None,
         });
         if latents.is_empty() {
             return Ok(Rendered { pcm, opening, rest: None });

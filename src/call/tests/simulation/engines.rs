@@ -9,7 +9,7 @@ use futures::stream::{self, BoxStream};
 use tokio::time::sleep;
 
 use super::caller::{NOISE, SPEECH};
-use super::stage::{Stage, WORD_SAMPLES, name, names, said, utterances};
+use super::stage::{FIRST_SYNTHESIS, Stage, WORD_SAMPLES, name, names, said, utterances};
 use crate::engines::llm::{Generated, Generation, GenerationStats, LanguageModel, Role};
 use crate::engines::stt::{SpeechToText, Transcript, Utterance};
 use crate::engines::tts::{Synthesis, SynthesisStats, Synthesized, TextToSpeech};
@@ -223,7 +223,7 @@ impl TextToSpeech for Simulated {
             let state = &mut *self.0.lock();
             state.require(!request.text.contains("twice"), || "spoken after it was done".into());
             let generation = names(&request.text).next().map(|(generation, _)| generation);
-            let id = i16::try_from(state.syntheses.len() + 1).expect("few");
+            let id = FIRST_SYNTHESIS + i16::try_from(state.syntheses.len()).expect("few");
             let chance = &mut state.chance;
             let samples = request.text.split_whitespace().count() * WORD_SAMPLES;
             let chunk = [WORD_SAMPLES, WORD_SAMPLES, 133, 100_000][chance.below(4) as usize];

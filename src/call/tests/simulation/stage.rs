@@ -15,6 +15,8 @@ use crate::turn::CallTime;
 pub(super) const RATE_HZ: u32 = 8_000;
 /// A word's length when it is spoken.
 pub(super) const WORD_SAMPLES: usize = 800;
+/// What the samples of the first synthesis are; of the next, one more. Loud: quiet ones are taken off the head of a reply.
+pub(super) const FIRST_SYNTHESIS: i16 = 1_000;
 pub(super) const LEAD_MS: u32 = 60;
 
 /// Shared by the caller and all engines of a call.
@@ -122,7 +124,7 @@ impl State {
     }
 
     fn generation_of(&self, synthesis: i16) -> Option<u32> {
-        self.syntheses.get(usize::try_from(synthesis - 1).ok()?)?.generation
+        self.syntheses.get(usize::try_from(synthesis - FIRST_SYNTHESIS).ok()?)?.generation
     }
 
     /// Frames on their way to the ear.
@@ -199,13 +201,15 @@ impl State {
     /// How many words of `generation` were heard until `now`.
     pub(super) fn words_heard(&self, now: CallTime, generation: u32) -> u64 {
         let of_it = |(_, s): &(i16, &Synthesis)| s.generation == Some(generation);
-        let samples = (1..).zip(&self.syntheses).filter(of_it);
+        let samples = (FIRST_SYNTHESIS..).zip(&self.syntheses).filter(of_it);
         samples.map(|(id, _)| self.samples_heard(now, id)).sum::<u64>() / WORD_SAMPLES as u64
     }
 
     /// Nothing was heard twice.
     pub(super) fn check_nothing_twice(&self) {
-        for (id, synthesis) in (1..).zip(&self.syntheses).filter(|(_, s)| s.generation.is_some()) {
+        for (id, synthesis) in
+            (FIRST_SYNTHESIS..).zip(&self.syntheses).filter(|(_, s)| s.generation.is_some())
+        {
             let heard = self.samples_heard(CallTime::from_millis(u64::MAX / 1_000), id);
             let made = synthesis.samples;
             // Times are whole microseconds.
