@@ -21,8 +21,11 @@ pub use url::LiveKitUrl;
 use crate::policy::server::{ServerAnswer, ServerClient, ServerError};
 
 /// A worker is asked within milliseconds, but the server *lists* its job only after it asked every
-/// node for workers, which takes 5 s once a minute (`CheckEnabledTimeout` in its agent client).
-const TAKEN_WAIT: Duration = Duration::from_secs(6);
+/// node for workers, which takes 5 s once a minute (`CheckEnabledTimeout` in its agent client). A
+/// dispatch that lists none by then was lost or refused, and asking again brings no second agent.
+const TAKEN_WAIT: Duration = Duration::from_millis(5500);
+/// The second time the server knows its workers.
+const TAKEN_AGAIN_WAIT: Duration = Duration::from_secs(3);
 const SEEN_POLL: Duration = Duration::from_millis(20);
 /// Every so many looks at home we look at the server.
 const SERVER_POLL: u32 = 10;
@@ -229,8 +232,9 @@ impl LiveKitApi {
     }
 
     /// Asks an agent into a room (which LiveKit creates if need be) and waits until a worker took
-    /// the job. [`Dispatch::taken`] is `None` when none did in 6 s: the dispatch stays, so delete
-    /// it if the caller is sent away.
+    /// the job. LiveKit asks around once and lets the caller wait in silence when nobody took it, so
+    /// we ask a second time: a place may have become free. [`Dispatch::taken`] is `None` when none
+    /// did in 8.5 s: the dispatch stays, so delete it if the caller is sent away.
     ///
     /// A yes comes from the first of three: `seen` (a worker in this very process knows its
     /// dispatches at once), a new agent in the room, LiveKit's list.
@@ -247,6 +251,27 @@ impl LiveKitApi {
             Err(LiveKitApiError::NotFound(_)) => Vec::new(),
             other => other?,
         };
+        let dispatch = self.ask(room, agent, &before, &seen, TAKEN_WAIT).await?;
+        if dispatch.taken.is_some() {
+            return Ok(dispatch);
+        }
+        match self.delete_dispatch(room, &dispatch.id).await {
+            Ok(()) => self.ask(room, agent, &before, &seen, TAKEN_AGAIN_WAIT).await,
+            // The caller left, and the room with them.
+            Err(LiveKitApiError::NotFound(_)) => Ok(dispatch),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks once and watches for `patience` whether somebody comes.
+    async fn ask(
+        &self,
+        room: &str,
+        agent: &AgentRequest,
+        before: &[String],
+        seen: &impl Fn(&str) -> Option<Taken>,
+        patience: Duration,
+    ) -> Result<Dispatch, LiveKitApiError> {
         let request = lk::CreateAgentDispatchRequest {
             agent_name: agent.agent_name.clone(),
             room: room.to_owned(),
@@ -256,14 +281,14 @@ impl LiveKitApi {
         let created: lk::AgentDispatch =
             self.call("AgentDispatchService/CreateDispatch", room_admin(room), &request).await?;
         let mut dispatch = dispatch_from(created);
-        let deadline = tokio::time::Instant::now() + TAKEN_WAIT;
+        let deadline = tokio::time::Instant::now() + patience;
         let mut looks = 0;
         while dispatch.taken.is_none() && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(SEEN_POLL).await;
             looks += 1;
             dispatch.taken = match seen(&dispatch.id) {
                 None if looks % SERVER_POLL == 0 => {
-                    self.look_for(&dispatch.id, room, &agent.agent_name, &before).await?
+                    self.look_for(&dispatch.id, room, &agent.agent_name, before).await?
                 }
                 taken => taken,
             };

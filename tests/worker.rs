@@ -243,6 +243,26 @@ async fn a_full_worker_passes_the_call_on_and_a_full_house_says_so() {
 }
 
 #[tokio::test]
+async fn a_caller_who_waits_gets_the_place_that_becomes_free() {
+    let Some(server) = Server::start().await else { return };
+    let api = server.api(SECRET);
+    let mut worker = Worker::start(api.clone(), 1);
+    worker.registered().await;
+    api.dispatch("room-1", &sawt(), |_| None).await.unwrap();
+    let first = worker.job().await;
+    let free = async {
+        sleep(Duration::from_secs(1)).await;
+        first.done.send(Ok(())).unwrap();
+    };
+    let agent = sawt();
+    let (dispatch, ()) = tokio::join!(api.dispatch("room-2", &agent, |_| None), free);
+    assert!(dispatch.unwrap().taken.is_some());
+    assert_eq!(worker.job().await.room, "room-2");
+    let asked = api.dispatches("room-2").await.unwrap();
+    assert_eq!(asked.iter().filter(|d| !d.agent_name.is_empty()).count(), 1, "{asked:?}");
+}
+
+#[tokio::test]
 async fn deleting_the_dispatch_ends_the_call() {
     let Some(server) = Server::start().await else { return };
     let api = server.api(SECRET);

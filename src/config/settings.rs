@@ -466,7 +466,9 @@ impl Default for MemoryConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AfterCallConfig {
-    /// Sum up a call when it is over. What an assistant asks for under [outcome] is found out either way.
+    /// Sum up a call when it is over, for its record and the log: on a processor that costs as much as
+    /// some minutes of talk, and small models invent details. What an assistant asks for under [outcome]
+    /// is found out either way.
     pub summary: bool,
     /// Seconds that the record of a call may take, waiting for a moment in which no caller waits
     /// included; 0: no record is made.
@@ -475,7 +477,7 @@ pub struct AfterCallConfig {
 
 impl Default for AfterCallConfig {
     fn default() -> Self {
-        Self { summary: true, seconds_max: 60 }
+        Self { summary: false, seconds_max: 60 }
     }
 }
 

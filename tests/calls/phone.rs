@@ -105,7 +105,8 @@ impl Phone {
         let phone = Self::join(server, room, mic).await;
         let request = AgentRequest { agent_name: agent.into(), ..Default::default() };
         let dispatch = api(server).dispatch(room, &request, |_| None).await.unwrap();
-        assert!(dispatch.taken.is_some(), "no worker took the call in {room}");
+        let log = || server.log_tail();
+        assert!(dispatch.taken.is_some(), "no worker took the call in {room}:\n{}", log());
         phone
     }
 

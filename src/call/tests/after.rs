@@ -107,11 +107,17 @@ fn outcome(report: &CallReport) -> String {
     serde_json::to_string(report.outcome.as_ref().unwrap()).unwrap()
 }
 
+fn summing() -> Config {
+    let mut config = Config::default();
+    config.after_call.summary = true;
+    config
+}
+
 #[tokio::test]
 async fn a_record_has_the_fields_that_the_assistant_asks_for_and_a_summary() {
     let answer = "Here it is: {\"topic\": \"card\", \"solved\": \"yes\"}";
     let gate = SpeculationGate::default();
-    let (report, result, asked) = concluded(Writes::Form(answer), &gate, &Config::default()).await;
+    let (report, result, asked) = concluded(Writes::Form(answer), &gate, &summing()).await;
     assert_eq!((result, asked), (Ok(()), 2));
     assert_eq!(
         outcome(&report),
@@ -149,7 +155,7 @@ async fn under_load_no_record_is_made_and_a_waiting_caller_is_given_way() {
     let gate = SpeculationGate::default();
     gate.set(false);
     let writes = || Writes::Form("{\"topic\": null, \"solved\": true}");
-    let (report, result, asked) = concluded(writes(), &gate, &Config::default()).await;
+    let (report, result, asked) = concluded(writes(), &gate, &summing()).await;
     assert_eq!((result, asked), (Err(NotConcluded::TimedOut), 0));
     assert!(outcome(&report).contains("the time for it was over"));
     tokio::time::resume();
@@ -166,7 +172,7 @@ async fn under_load_no_record_is_made_and_a_waiting_caller_is_given_way() {
             drop((other, gate));
         }
     };
-    let config = Config::default();
+    let config = summing();
     let ((report, result, asked), ()) = tokio::join!(concluded(writes(), &gate, &config), way);
     assert_eq!((result, asked), (Ok(()), 3), "{report:?}");
     assert!(report.summary.is_some());
@@ -185,7 +191,7 @@ async fn where_nothing_was_said_or_nothing_is_wanted_the_model_is_not_asked() {
     let mut report = call(quiet_config(), vec![], silent).await;
     let llm = Clerk { writes: Writes::Fails, asked: AtomicU32::new(0) };
     let assistant = assistant();
-    let result = conclude(&mut report, &Config::default(), Some(&assistant), &llm, &gate).await;
+    let result = conclude(&mut report, &summing(), Some(&assistant), &llm, &gate).await;
     assert_eq!(result, Err(NotConcluded::NothingSaid));
     assert!(outcome(&report).contains("the caller said nothing"));
 }

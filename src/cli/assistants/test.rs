@@ -46,7 +46,7 @@ pub(crate) struct Args {
     /// Only conversations whose name holds this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Show the record of each conversation as well: its summary and the assistant's [outcome]
+    /// Show the record of each conversation as well: the assistant's [outcome], and its summary where after_call.summary is on
     #[arg(long)]
     outcome: bool,
     /// Print JSON instead of a table

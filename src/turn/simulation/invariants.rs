@@ -302,7 +302,12 @@ impl World {
         let longest = endpointing.max.max(endpointing.usual) + SLACK;
         let waited = self.now.since(self.free_since) > longest;
         let all_there = self.requests.values().all(|r| r.delivered || r.fate != Fate::Open);
-        assert!(!(waited && all_there) || self.is_settled(), "the caller waits for nothing");
+        assert!(
+            !(waited && all_there) || self.is_settled(),
+            "the caller waits for nothing since {:?}, now {:?}, for {longest:?}",
+            self.free_since,
+            self.now
+        );
     }
 
     /// After the voice detector said that speech has ended: all of it was asked for.

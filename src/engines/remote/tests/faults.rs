@@ -110,13 +110,18 @@ async fn cell(fault: Fault, stage: Stage, prefer: &str, local: Local) -> (String
         stage.take_over_ms = 800;
         stage.retries_max = 1;
     }
+    // Bound and not listening: a port that was given back could be another test's by now.
+    let held = tokio::net::TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     if fault == Fault::NoConnection {
-        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let nobody = held.local_addr().unwrap();
         for stage in [&mut site.stt, &mut site.llm, &mut site.tts] {
             stage.base_url = format!("http://{nobody}/v1");
         }
     }
-    (ask(&engines(local, &site, ALL), stage).await, peer.requests().len())
+    let gave = ask(&engines(local, &site, ALL), stage).await;
+    drop(held);
+    (gave, peer.requests().len())
 }
 
 #[tokio::test]
