@@ -456,7 +456,7 @@ name = "hours"
           - dsk.test.toml:6: conversation.turn.contains: a text without letters and digits is in every answer
           - dsk.test.toml:7: conversation.turn.regex: error: unclosed character class
           - dsk.test.toml:8: conversation.turn.words_max: 0 is out of range: from 1 to 1000
-          - dsk.test.toml:9: unknown key `conversation.turn.expects`; known here: any, contains, language, not, regex, reply, say, words_max
+          - dsk.test.toml:9: unknown key `conversation.turn.expects`; did you mean `conversation.turn.expect_tool`?
           - dsk.test.toml:10: conversation.turn: there is none; write [[conversation.turn]] with say = "…"
           - dsk.test.toml:10: the name "hours" stands there twice"#]].assert_eq(&shown);
 }
