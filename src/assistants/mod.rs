@@ -39,6 +39,7 @@ pub use reload::{Assistants, ReloadState};
 pub use voices::Voices;
 
 use crate::config::Config;
+use crate::dialog::History;
 use crate::policy::residency::Grant;
 use crate::rules::Rules;
 use crate::tools::Toolbox;
@@ -115,6 +116,12 @@ impl Assistant {
     /// What it can do beside talking.
     pub const fn toolbox(&self) -> &Arc<Toolbox> {
         &self.toolbox
+    }
+
+    /// An empty conversation with it, under `config`, which is one of its own.
+    pub fn history(&self, config: &Config) -> History {
+        let language = config.agent.languages.first().map_or("", String::as_str);
+        History::for_call(config, &self.toolbox.declarations(language))
     }
 
     /// The same, with other tools.

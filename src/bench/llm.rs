@@ -43,7 +43,7 @@ pub async fn run(config: &Config, turns: usize, passes: usize) -> anyhow::Result
     report.setup.insert("turns", turns.to_string());
     report.setup.insert("passes", passes.to_string());
     for pass in 0..passes {
-        let mut history = History::for_call(&config);
+        let mut history = History::for_call(&config, &[]);
         let conversation = format!("bench-{pass}");
         for question in QUESTIONS.iter().cycle().take(turns) {
             history.caller_said(question);

@@ -239,7 +239,10 @@ impl Call {
             guard: guard_of(&config).map(Arc::new),
             usual_level: UsualLevel::default(),
             playout: Playout::new(agent_rate_hz, transport.lead_ms()),
-            history: History::for_call(&config),
+            history: match &assistant {
+                Some(assistant) => assistant.history(&config),
+                None => History::for_call(&config, &[]),
+            },
             reporter: Reporter::new(call_id.clone(), observer)
                 .of(assistant.as_ref().map(|assistant| assistant.version())),
             tooling: Tooling::default(),

@@ -418,7 +418,6 @@ impl Reporter {
         }
     }
 
-    /// The reply is over; `heard` is what the caller heard of it.
     /// A tool ran.
     pub(crate) fn tool_used(&mut self, tool: &str, failed: bool) {
         tracing::info!(call_id = %self.call_id, tool, failed, "A tool was used.");
@@ -427,6 +426,7 @@ impl Reporter {
         }
     }
 
+    /// The reply is over; `heard` is what the caller heard of it.
     pub(crate) fn finish(&mut self, reply: ReplyId, heard: &str, interrupted: bool) {
         let Some(open) = self.open.take_if(|open| open.reply == reply) else { return };
         let timing = open.timing();

@@ -133,3 +133,6 @@ impl HttpTool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rmcp::model::CallToolRequestParams;
-use rmcp::service::RunningService;
+use rmcp::service::{RunningService, ServiceError};
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
 use rmcp::{RoleClient, ServiceExt as _};
@@ -53,6 +53,7 @@ pub struct McpServer {
     allowed: Vec<String>,
     pub(super) reads_only: bool,
     pub(super) timeout: Duration,
+    connect_max: Duration,
     connection: tokio::sync::Mutex<Option<RunningService<RoleClient, ()>>>,
     tools: Mutex<Arc<Vec<McpTool>>>,
 }
@@ -73,8 +74,9 @@ impl McpServer {
         reads_only: bool,
         timeout: Duration,
     ) -> Self {
-        let connection = tokio::sync::Mutex::new(None);
-        Self { name, place, allowed, reads_only, timeout, connection, tools: Mutex::default() }
+        let (connection, tools) = (tokio::sync::Mutex::new(None), Mutex::default());
+        let connect_max = CONNECT_MAX;
+        Self { name, place, allowed, reads_only, timeout, connect_max, connection, tools }
     }
 
     /// The tools that it has and that are allowed, as far as is known.
@@ -90,7 +92,7 @@ impl McpServer {
         }
         *connection = None;
         let server = &self.name;
-        match tokio::time::timeout(CONNECT_MAX, self.open(client)).await {
+        match tokio::time::timeout(self.connect_max, self.open(client)).await {
             Ok(Ok((running, tools))) => {
                 tracing::info!(server, tools = tools.len(), "Connected to an MCP server.");
                 *self.tools.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(tools);
@@ -170,6 +172,11 @@ impl McpServer {
                     Brought::result(&text)
                 }
             }
+            // The server is well; it does not do this.
+            Err(ServiceError::McpError(error)) => {
+                tracing::warn!(server = self.name, tool, %error, "An MCP server refused a call.");
+                Brought::failure(&error.message)
+            }
             Err(error) => {
                 tracing::warn!(server = self.name, tool, %error, "An MCP server failed.");
                 *self.connection.lock().await = None;
@@ -197,3 +204,6 @@ fn seen(tool: rmcp::model::Tool) -> Option<McpTool> {
         Brought::result(&description).text.chars().take(DESCRIPTION_CHARS_MAX).collect();
     Some(McpTool { name, description, schema })
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,8 @@ mod http;
 mod ledger;
 mod mcp;
 mod message;
+#[cfg(test)]
+mod peer;
 pub mod spec;
 mod table;
 mod toolbox;

@@ -56,6 +56,32 @@ pub enum Kind {
     Dtmf,
     /// Faked, by `sawt assistants test`.
     Fixed(String),
+    /// Takes its time and is counted, for the tests of calls.
+    #[cfg(test)]
+    Scripted(ScriptedTool),
+}
+
+/// A tool for tests.
+#[cfg(test)]
+#[derive(Debug, Clone, Default)]
+pub struct ScriptedTool {
+    /// Time that it takes.
+    pub takes: Duration,
+    /// How often it began.
+    pub began: Arc<std::sync::atomic::AtomicUsize>,
+    /// How often it came to its end.
+    pub ended: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+#[cfg(test)]
+impl ScriptedTool {
+    pub(super) async fn run(&self) -> super::Brought {
+        use std::sync::atomic::Ordering::SeqCst;
+        self.began.fetch_add(1, SeqCst);
+        tokio::time::sleep(self.takes).await;
+        self.ended.fetch_add(1, SeqCst);
+        super::Brought::result("done as scripted")
+    }
 }
 
 /// What belongs to `language`, else what there is.

@@ -274,6 +274,8 @@ impl Toolbox {
                 }
             }
             Kind::Fixed(result) => Brought::result(result),
+            #[cfg(test)]
+            Kind::Scripted(scripted) => scripted.run().await,
         };
         (brought, None)
     }

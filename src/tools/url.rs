@@ -37,6 +37,9 @@ pub enum UrlProblem {
     /// An argument that has no place as text.
     #[error("the argument {0} is no text, number or truth; use it in the body")]
     NoText(String),
+    /// Empty, or a name for another folder.
+    #[error("the argument {0} is empty, . or .., which would mean another place; ask for it")]
+    Elsewhere(String),
 }
 
 impl UrlTemplate {
@@ -76,14 +79,24 @@ impl UrlTemplate {
         self.parts.iter().filter_map(|(_, name)| name.as_deref())
     }
 
-    /// The address with these arguments; one that is not there is empty.
+    /// The address with these arguments; one that is not there is empty, and only behind the path.
     ///
     /// # Errors
     /// The arguments do not fit.
     pub fn fill(&self, arguments: &Map<String, Value>) -> Result<String, UrlProblem> {
         let mut url = String::new();
+        let mut in_path = true;
+        // Of the part of the path that is being written: where it begins, and what was put there.
+        let (mut part, mut placed) = (0, None);
         for (text, name) in &self.parts {
-            url.push_str(text);
+            for c in text.chars() {
+                if in_path && matches!(c, '/' | '?' | '#') {
+                    stays(&url[part..], placed.take())?;
+                    in_path = c == '/';
+                    part = url.len() + 1;
+                }
+                url.push(c);
+            }
             let Some(name) = name else { continue };
             let value = match arguments.get(name) {
                 None | Some(Value::Null) => String::new(),
@@ -91,14 +104,23 @@ impl UrlTemplate {
                 Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
                 Some(_) => return Err(UrlProblem::NoText(name.clone())),
             };
-            // "." and ".." would mean another folder; a dot is encoded like everything else, and
-            // clients read an encoded one the same way, so that such a part is refused.
-            if matches!(value.as_str(), "." | "..") {
-                return Err(UrlProblem::NoText(name.clone()));
-            }
             url.extend(utf8_percent_encode(&value, PLAIN));
+            placed = Some(name).filter(|_| in_path);
+        }
+        if in_path {
+            stays(&url[part..], placed)?;
         }
         if url.len() > URL_CHARS_MAX { Err(UrlProblem::TooLong) } else { Ok(url) }
+    }
+}
+
+/// Whether `part` of a path, where `placed` was put, is one. "." and ".." would mean another folder,
+/// encoded or not: clients read both the same way. An empty one would mean all of its folder.
+fn stays(part: &str, placed: Option<&String>) -> Result<(), UrlProblem> {
+    let Some(name) = placed else { return Ok(()) };
+    match part.replace("%2E", ".").as_str() {
+        "" | "." | ".." => Err(UrlProblem::Elsewhere(name.clone())),
+        _ => Ok(()),
     }
 }
 
@@ -124,10 +146,26 @@ mod tests {
              %2F%0D%0AHost%3A%20e?day=3"
         );
         assert_eq!(url("الرياض").matches('%').count(), 12);
-        assert_eq!(fill(template, json!({})).unwrap(), "https://crm.example/c/?day=");
-        assert!(fill(template, json!({"id": ".."})).is_err());
+        assert_eq!(fill(template, json!({"id": 7})).unwrap(), "https://crm.example/c/7?day=");
         assert!(fill(template, json!({"id": ["a"]})).is_err());
         assert_eq!(fill(template, json!({"id": "x".repeat(5_000)})), Err(UrlProblem::TooLong));
+    }
+
+    #[test]
+    fn an_argument_means_no_other_place() {
+        for wrong in [json!({}), json!({"id": ""}), json!({"id": "."}), json!({"id": ".."})] {
+            for template in ["https://h.example/c/{id}", "https://h.example/c/{id}/delete?x=1"] {
+                let left = fill(template, wrong.clone());
+                assert_eq!(left, Err(UrlProblem::Elsewhere("id".into())), "{template} {wrong}");
+            }
+        }
+        // Two that are harmless each, and one behind a dot of the operator's.
+        let both = fill("https://h.example/c/{a}{b}", json!({"a": ".", "b": "."}));
+        assert_eq!(both, Err(UrlProblem::Elsewhere("b".into())));
+        let dotted = fill("https://h.example/c/.{a}/x", json!({"a": "."}));
+        assert_eq!(dotted, Err(UrlProblem::Elsewhere("a".into())));
+        let query = fill("https://h.example/c?a={a}&b={b}", json!({"a": ".."}));
+        assert_eq!(query.unwrap(), "https://h.example/c?a=%2E%2E&b=");
     }
 
     #[test]

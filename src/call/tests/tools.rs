@@ -20,6 +20,8 @@ use crate::engines::tts::ScriptedTts;
 use crate::tools::{Kind, MessageTool, Schema, Table, TableTool, Tool, Toolbox};
 use crate::transport::wav::{WavOptions, WavTransport};
 
+mod pace;
+
 /// Says or calls what the script has, and keeps what it was asked.
 #[derive(Default)]
 struct Model {
@@ -91,6 +93,15 @@ fn booked(folder: &tempfile::TempDir) -> usize {
 }
 
 async fn call(said: &[&'static str], tools: Vec<Tool>, model: &Arc<Model>) -> CallReport {
+    let turns = said.iter().map(|_| speech(800, 0, 0)).collect();
+    let setup = setup(said, tools, model);
+    let options = WavOptions { agent_rate_hz: 24_000, ..WavOptions::default() };
+    let call = run(Box::new(WavTransport::new(turns, options)), setup);
+    tokio::time::timeout(Duration::from_secs(60), call).await.expect("a call ends")
+}
+
+/// Of an assistant with these tools, whose callers say `said`.
+fn setup(said: &[&'static str], tools: Vec<Tool>, model: &Arc<Model>) -> CallSetup {
     let mut site = Config::default();
     site.agent.welcome = "Hello.".into();
     let voices = Voices::named(["en_US-joe-medium"]);
@@ -100,9 +111,7 @@ async fn call(said: &[&'static str], tools: Vec<Tool>, model: &Arc<Model>) -> Ca
     let stt = ScriptedStt::new(said.iter().copied(), Duration::from_millis(1));
     let mut engines = engines(stt, ScriptedLlm::echo(), ScriptedTts::default());
     engines.llm = Arc::clone(model) as Arc<dyn LanguageModel>;
-    let turns = said.iter().map(|_| speech(800, 0, 0)).collect();
-    let options = WavOptions { agent_rate_hz: 24_000, ..WavOptions::default() };
-    let setup = CallSetup {
+    CallSetup {
         call_id: "test".into(),
         config: Arc::clone(assistant.config("en")),
         assistant: Some(assistant),
@@ -110,9 +119,7 @@ async fn call(said: &[&'static str], tools: Vec<Tool>, model: &Arc<Model>) -> Ca
         observer: None,
         surroundings: Default::default(),
         hang_up: CancellationToken::new(),
-    };
-    let call = run(Box::new(WavTransport::new(turns, options)), setup);
-    tokio::time::timeout(Duration::from_secs(60), call).await.expect("a call ends")
+    }
 }
 
 fn model(script: impl IntoIterator<Item = Generated>) -> Arc<Model> {

@@ -20,7 +20,6 @@ use crate::cli::progress::Waiting;
 use crate::cli::say::speech_of;
 use crate::cli::tool_turn::TextTools;
 use crate::config::Config;
-use crate::dialog::History;
 use crate::dialog::record::Transcript;
 use crate::engines::llm::{LanguageModel, ScriptedLlm};
 use crate::engines::{Engines, RunningEngines};
@@ -194,7 +193,7 @@ async fn in_text(
     outcome: bool,
 ) -> anyhow::Result<ConversationOutcome> {
     let begun = assistant.config(conversation.language.as_deref().unwrap_or_default());
-    let mut history = History::for_call(begun);
+    let mut history = assistant.history(begun);
     history.agent_was_heard(&begun.agent.welcome);
     let mut turns = Vec::new();
     let mut tools = TextTools::default();
