@@ -62,6 +62,7 @@ const CLAUSES_AHEAD: usize = 16;
 
 /// Starts the task. Aborting it cancels the engines' work. Unless `preparation` is committed it
 /// makes the first clause and waits.
+#[allow(clippy::too_many_arguments)] // the parts of a reply, named by the task that they make
 pub(crate) fn spawn(
     reply: ReplyId,
     content: Content,

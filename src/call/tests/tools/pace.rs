@@ -82,7 +82,9 @@ async fn a_slow_tool_is_covered_by_its_own_words_which_are_no_part_of_the_answer
         let (mut tool, _) = slow(ms, true);
         tool.filler = by_tag("I look it up.".into());
         let model = model([book("Sunday"), says("It is free.")]);
-        let report = paced(speech(800, 0, 0), setup(&["is it free"], vec![tool], &model)).await;
+        // These callers take a filler for the answer: this one waits for more.
+        let setup = setup(&["is it free"], vec![tool], &model);
+        let report = paced(speech(800, 9_000, 0), setup).await;
         assert_eq!(answers(&report), [("is it free", "It is free.")]);
         assert_eq!(report.turns.last().unwrap().filler, filler, "{ms} ms");
     }
@@ -116,13 +118,42 @@ async fn a_tool_brings_the_caller_to_people_or_says_that_nobody_is_there() {
         shown.push(run(Box::new(WavTransport::new(turns, options)), setup).await);
         assert_eq!(desk.asked.lock().unwrap().len(), 1);
     }
-    check(&shown[0], expect![[""]]);
-    check(&shown[1], expect![[""]]);
+    check(
+        &shown[0],
+        expect![[r#"
+         → Hello.
+        a person please → As you wish.
+         → One moment please, I am connecting you.
+        transferred
+        [transfer queue desk by tool people]
+    "#]],
+    );
+    check(
+        &shown[1],
+        expect![[r#"
+         → Hello.
+        a person please → As you wish.
+         → One moment please, I am connecting you.
+         → I am sorry, nobody could take your call. Let us go on here.
+        hello → Nothing more.
+        input_ended
+        [transfer queue desk by tool people: nobody serves the queue "queue desk"; start the LiveKit agent of that name]
+    "#]],
+    );
 }
 
 #[tokio::test]
 async fn a_tool_ends_the_call_after_the_goodbye() {
     let bye = tool("bye", Kind::EndCall, json!({}));
     let model = model([calls("bye", json!({})), says("Thank you for calling.")]);
-    check(&call(&["that was all", "more"], vec![bye], &model).await, expect![[""]]);
+    check(
+        &call(&["that was all", "more"], vec![bye], &model).await,
+        expect![[r#"
+         → Hello.
+        that was all → Thank you for calling.
+         → Goodbye.
+        agent_ended
+        [end_call  by tool bye]
+    "#]],
+    );
 }
