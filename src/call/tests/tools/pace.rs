@@ -86,7 +86,8 @@ async fn a_slow_tool_is_covered_by_its_own_words_which_are_no_part_of_the_answer
         let setup = setup(&["is it free"], vec![tool], &model);
         let report = paced(speech(800, 9_000, 0), setup).await;
         assert_eq!(answers(&report), [("is it free", "It is free.")]);
-        assert_eq!(report.turns.last().unwrap().filler, filler, "{ms} ms");
+        let answered = report.turns.iter().find(|turn| !turn.caller.is_empty()).unwrap();
+        assert_eq!(answered.filler, filler, "{ms} ms");
     }
 }
 
