@@ -39,7 +39,7 @@ pub use reload::{Assistants, ReloadState};
 pub use voices::Voices;
 
 use crate::config::Config;
-use crate::dialog::History;
+use crate::engines::llm::ToolDeclaration;
 use crate::policy::residency::Grant;
 use crate::rules::Rules;
 use crate::tools::Toolbox;
@@ -118,10 +118,10 @@ impl Assistant {
         &self.toolbox
     }
 
-    /// An empty conversation with it, under `config`, which is one of its own.
-    pub fn history(&self, config: &Config) -> History {
+    /// What the model is told of its tools under `config`, which is one of its own.
+    pub fn declarations(&self, config: &Config) -> Arc<[ToolDeclaration]> {
         let language = config.agent.languages.first().map_or("", String::as_str);
-        History::for_call(config, &self.toolbox.declarations(language))
+        self.toolbox.declarations(language)
     }
 
     /// The same, with other tools.

@@ -240,7 +240,7 @@ impl Call {
             usual_level: UsualLevel::default(),
             playout: Playout::new(agent_rate_hz, transport.lead_ms()),
             history: match &assistant {
-                Some(assistant) => assistant.history(&config),
+                Some(assistant) => History::for_call(&config, &assistant.declarations(&config)),
                 None => History::for_call(&config, &[]),
             },
             reporter: Reporter::new(call_id.clone(), observer)

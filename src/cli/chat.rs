@@ -70,7 +70,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     engines.ready().await?;
     waiting.done();
     let Some(llm) = engines.llm() else { bail!("the language engine was not started") };
-    let history = assistant.history(config);
+    let history = History::for_call(config, &assistant.declarations(config));
     let (assistant, config) = (Arc::clone(assistant), Arc::clone(config));
     let tools = TextTools::default();
     let mut chat = Chat { llm, history, stats: args.stats, assistant, config, tools };

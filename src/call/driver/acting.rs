@@ -330,7 +330,8 @@ impl Call {
         if with_history {
             self.history.instruct(&config.agent.system_prompt);
         } else {
-            self.history = assistant.history(&config);
+            self.history =
+                crate::dialog::History::for_call(&config, &assistant.declarations(&config));
             let known = self.acting.variables.clone();
             known.iter().for_each(|(name, value)| self.remember_variable(name, value));
         }

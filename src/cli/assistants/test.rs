@@ -193,7 +193,7 @@ async fn in_text(
     outcome: bool,
 ) -> anyhow::Result<ConversationOutcome> {
     let begun = assistant.config(conversation.language.as_deref().unwrap_or_default());
-    let mut history = assistant.history(begun);
+    let mut history = crate::dialog::History::for_call(begun, &assistant.declarations(begun));
     history.agent_was_heard(&begun.agent.welcome);
     let mut turns = Vec::new();
     let mut tools = TextTools::default();
