@@ -39,10 +39,9 @@ pub use reload::{Assistants, ReloadState};
 pub use voices::Voices;
 
 use crate::config::Config;
-use crate::engines::llm::ToolDeclaration;
 use crate::policy::residency::Grant;
 use crate::rules::Rules;
-use crate::tools::Toolbox;
+use crate::tools::{Declared, Toolbox};
 
 /// The digest of an assistant's files, as short as it is still telling them apart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -119,7 +118,7 @@ impl Assistant {
     }
 
     /// What the model is told of its tools under `config`, which is one of its own.
-    pub fn declarations(&self, config: &Config) -> Arc<[ToolDeclaration]> {
+    pub fn declarations(&self, config: &Config) -> Declared {
         let language = config.agent.languages.first().map_or("", String::as_str);
         self.toolbox.declarations(language)
     }

@@ -29,7 +29,7 @@ pub use mcp::{McpPlace, McpServer};
 pub use message::MessageTool;
 pub use spec::{ByLanguage, Kind, Tool};
 pub use table::{Table, TableError, TableTool};
-pub use toolbox::{Refusal, Request, Step, Toolbox, Wish};
+pub use toolbox::{Declared, Refusal, Request, Step, Toolbox, Wish};
 pub use url::{UrlProblem, UrlTemplate};
 
 use std::path::PathBuf;

@@ -18,6 +18,9 @@ use crate::retrieval::Index;
 /// Longest question that a caller is asked, in characters.
 const QUESTION_CHARS_MAX: usize = 400;
 
+/// What a model is told of tools.
+pub type Declared = Arc<[ToolDeclaration]>;
+
 /// The tools of an assistant.
 #[derive(Debug, Default)]
 pub struct Toolbox {
