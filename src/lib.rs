@@ -9,7 +9,8 @@
 //! 5. [`turn`] decides whose turn it is: no clock, no task, no I/O.
 //! 6. [`dialog`] keeps the history as heard and cuts the reply into clauses.
 //! 7. [`speech`] turns text into speakable text and back.
-//! 8. [`engines`] are the voices, ears and wits: traits, and clients of the engine processes.
+//! 8. [`tools`] do what a model asks for, where it may; [`retrieval`] finds what documents say.
+//! 9. [`engines`] are the voices, ears and wits: traits, and clients of the engine processes.
 //!
 //! Around the call: [`supervisor`] keeps the engine processes alive, [`models`] the weights,
 //! [`http`] serves the page and the API, [`policy`] decides what may leave the machine, [`rules`] what
@@ -26,7 +27,9 @@ pub mod audio;
 pub mod call;
 pub mod dialog;
 pub mod engines;
+pub mod retrieval;
 pub mod speech;
+pub mod tools;
 pub mod transport;
 pub mod turn;
 pub mod worker;

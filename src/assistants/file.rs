@@ -24,7 +24,7 @@ const SILENCE_PROMPTS_MAX: usize = 10;
 const VERSION_DIGITS: usize = 12;
 
 /// Keys of the site's configuration that an assistant may override under the same name.
-const LLM_KEYS: &[&str] = &["temperature"];
+const LLM_KEYS: &[&str] = &["temperature", "tool_choice"];
 const STT_KEYS: &[&str] = &["prompt"];
 const MEMORY_KEYS: &[&str] = &["turns_max", "tokens_max", "summary", "summary_tokens_max"];
 
@@ -41,8 +41,6 @@ const LIMITS: &[(&str, &str)] = &[
 
 /// Keys that people will look for.
 const NOT_YET: &[(&str, &str)] = &[
-    ("tools", "tools are not available yet; remove the section"),
-    ("knowledge", "documents are not available yet; put what is short into the prompt"),
     ("lexicon", "an assistant's own lexicon is not available yet; use the site's"),
     ("fillers", "an assistant's own fillers are not available yet; use the site's"),
 ];
@@ -82,8 +80,8 @@ pub(super) fn load(folder: &Folder, name: &str, site: Site<'_>) -> Result<Assist
 }
 
 /// Each part with its length, so that no two sets of files have the same digest.
-fn add(digest: &mut Sha256, name: &str, text: &str) {
-    for part in [name, text] {
+fn add(digest: &mut Sha256, name: &str, text: impl AsRef<[u8]>) {
+    for part in [name.as_bytes(), text.as_ref()] {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part);
     }
@@ -134,6 +132,7 @@ impl File<'_> {
         let (goodbye, apology) = (lines("goodbye", false), lines("apology", false));
         let silence_prompts = self.silence_prompts(&root, &languages, &variables);
         let rules = Arc::new(self.rules(&root, &languages, &variables));
+        let toolbox = Arc::new(self.toolbox(&root, &languages));
         let mut base = self.overridden(&root);
         self.voices(&root, &languages, &mut base);
         self.engines(&root);
@@ -171,7 +170,31 @@ impl File<'_> {
         let version = hex::encode(self.digest.finalize());
         let version = Version(version.chars().take(VERSION_DIGITS).collect());
         let name = name.to_owned();
-        Some(Assistant { name, title, version, languages, configs, rules, remote, outcome })
+        Some(Assistant {
+            name,
+            title,
+            version,
+            languages,
+            configs,
+            rules,
+            toolbox,
+            remote,
+            outcome,
+        })
+    }
+
+    pub(super) const fn config(&self) -> &Config {
+        self.site.config
+    }
+
+    /// The assistant's name, as files of its own are called.
+    pub(super) fn stem(&self) -> &str {
+        self.name.strip_suffix(".toml").unwrap_or(self.name)
+    }
+
+    /// A file that the assistant consists of, beside its texts.
+    pub(super) fn digest_bytes(&mut self, name: &str, bytes: &[u8]) {
+        add(&mut self.digest, name, bytes);
     }
 
     /// The starter as we ship it speaks the site's languages, and says what it has to say in those

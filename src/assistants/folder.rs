@@ -56,8 +56,8 @@ pub enum ReadError {
     #[error("{0} is no plain file")]
     NotAFile(String),
     /// No prompt is that long.
-    #[error("{0} is larger than {FILE_BYTES_MAX} bytes; shorten it")]
-    TooLarge(String),
+    #[error("{0} is larger than {1} bytes; shorten it")]
+    TooLarge(String, u64),
     /// Not text.
     #[error("not valid UTF-8; save the file as UTF-8")]
     NotUtf8 {
@@ -118,6 +118,19 @@ impl Folder {
     /// # Errors
     /// It is not there, not inside, too long, or no text.
     pub fn read(&self, name: &str) -> Result<String, ReadError> {
+        let bytes = self.read_bytes(name, FILE_BYTES_MAX)?;
+        let text = String::from_utf8(bytes).map_err(|e| ReadError::NotUtf8 {
+            line: line_at(e.as_bytes(), e.utf8_error().valid_up_to()),
+        })?;
+        // Some editors mark UTF-8 at the start of a file.
+        Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    }
+
+    /// The bytes of the file `name`, a relative path below the folder.
+    ///
+    /// # Errors
+    /// It is not there, not inside, or longer than `bytes_max`.
+    pub fn read_bytes(&self, name: &str, bytes_max: u64) -> Result<Vec<u8>, ReadError> {
         let relative = Path::new(name);
         let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
         if !plain || name.is_empty() || name.len() > 1_000 {
@@ -126,7 +139,9 @@ impl Folder {
         let dir = match self {
             Self::BuiltIn => {
                 let found = BUILT_IN.iter().find(|(built_in, _)| *built_in == name);
-                return found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| self.missing(name));
+                return found
+                    .map(|(_, text)| text.as_bytes().to_vec())
+                    .ok_or_else(|| self.missing(name));
             }
             Self::Disk(dir) => dir,
         };
@@ -148,15 +163,11 @@ impl Folder {
         }
         let mut bytes = Vec::new();
         let file = fs::File::open(&real).map_err(io)?;
-        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(io)?;
-        if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(ReadError::TooLarge(shown()));
+        file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(io)?;
+        if bytes.len() as u64 > bytes_max {
+            return Err(ReadError::TooLarge(shown(), bytes_max));
         }
-        let text = String::from_utf8(bytes).map_err(|e| ReadError::NotUtf8 {
-            line: line_at(e.as_bytes(), e.utf8_error().valid_up_to()),
-        })?;
-        // Some editors mark UTF-8 at the start of a file.
-        Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+        Ok(bytes)
     }
 
     fn missing(&self, name: &str) -> ReadError {

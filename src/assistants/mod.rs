@@ -6,7 +6,6 @@
 //!
 //! [`Library`] is all assistants of a site as one value: read whole or not at all. [`Assistants`]
 //! holds the current one and reads it again when files change; a call keeps the one it began with.
-//! Tools are no part of this yet: their keys are refused.
 
 mod choice;
 mod file;
@@ -22,6 +21,7 @@ mod section;
 mod template;
 #[cfg(test)]
 mod tests;
+mod tools;
 mod voices;
 
 use std::collections::BTreeMap;
@@ -41,6 +41,7 @@ pub use voices::Voices;
 use crate::config::Config;
 use crate::policy::residency::Grant;
 use crate::rules::Rules;
+use crate::tools::{Declared, Toolbox};
 
 /// The digest of an assistant's files, as short as it is still telling them apart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -84,6 +85,7 @@ pub struct Assistant {
     /// What a call runs with that is held in this language.
     configs: BTreeMap<String, Arc<Config>>,
     rules: Arc<Rules>,
+    toolbox: Arc<Toolbox>,
     /// What its calls may send to engines elsewhere.
     remote: Grant,
     outcome: Option<OutcomeSchema>,
@@ -108,6 +110,24 @@ impl Assistant {
     /// What is to be done when something is so.
     pub const fn rules(&self) -> &Arc<Rules> {
         &self.rules
+    }
+
+    /// What it can do beside talking.
+    pub const fn toolbox(&self) -> &Arc<Toolbox> {
+        &self.toolbox
+    }
+
+    /// What the model is told of its tools under `config`, which is one of its own.
+    pub fn declarations(&self, config: &Config) -> Declared {
+        let language = config.agent.languages.first().map_or("", String::as_str);
+        self.toolbox.declarations(language)
+    }
+
+    /// The same, with other tools.
+    #[must_use]
+    pub fn with_toolbox(mut self, toolbox: Toolbox) -> Self {
+        self.toolbox = Arc::new(toolbox);
+        self
     }
 
     /// What is to be known about its calls when they are over.

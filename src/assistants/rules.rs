@@ -279,7 +279,7 @@ fn has(section: &Section<'_>, name: &str) -> bool {
 }
 
 /// `true` or `false` under `name`.
-fn yes(section: &Section<'_>, name: &str) -> Option<bool> {
+pub(super) fn yes(section: &Section<'_>, name: &str) -> Option<bool> {
     let placed = section.value(name)?;
     let value = placed.value.as_bool();
     if value.is_none() {

@@ -29,6 +29,9 @@ pub struct Script {
     pub assistant: PathBuf,
     /// In order.
     pub conversations: Vec<Conversation>,
+    /// What tools bring in its conversations, in which none of them then does anything. Empty: they
+    /// are the real ones.
+    pub tool_results: BTreeMap<String, String>,
 }
 
 /// One call.
@@ -53,6 +56,8 @@ pub struct ScriptTurn {
     pub reply: String,
     /// Of the answer.
     pub expect: Expect,
+    /// A tool that runs for it; the scripted engine calls none.
+    pub expect_tool: Option<String>,
 }
 
 /// What is expected of an answer. Spellings that people write either way are the same.
@@ -133,8 +138,16 @@ impl Script {
         if conversations.is_empty() {
             root.push(1, "conversation", "there is none; write [[conversation]] and its turns");
         }
+        let mut tool_results = BTreeMap::new();
+        if let Some(section) = root.section("tool_results") {
+            for name in section.names() {
+                if let Some(text) = section.text(&name.value, CHARS_MAX) {
+                    tool_results.insert(name.value, text.value);
+                }
+            }
+        }
         root.refuse_others(&BTreeMap::new());
-        Self { path: path.to_owned(), assistant: file, conversations }
+        Self { path: path.to_owned(), assistant: file, conversations, tool_results }
     }
 }
 
@@ -181,9 +194,11 @@ fn turn(section: Section<'_>) -> ScriptTurn {
         language: section.text("language", 10).map(|text| text.value),
         words_max: section.whole("words_max", 1..=1_000).and_then(|n| usize::try_from(n).ok()),
     };
+    let tool = section.text("expect_tool", 64).map(|text| text.value);
     let reply = section.text("reply", CHARS_MAX).map_or_else(String::new, |text| text.value);
     section.refuse_others(&BTreeMap::new());
-    ScriptTurn { line, say, reply, expect }
+    let expect_tool = tool;
+    ScriptTurn { line, say, reply, expect, expect_tool }
 }
 
 impl Expect {

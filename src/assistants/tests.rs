@@ -167,7 +167,7 @@ name = "book"
             desk.toml:31: llm.model: one model serves all assistants: set it in sawt.toml, and name it under [engines] where this assistant needs it
             desk.toml:32: llm.temperature: 5 is out of range; it must be from 0 to 2
             desk.toml:34: engines.llm: this assistant was written for huge-model, and the site runs qwen2.5-coder-0.5b-instruct; set llm.model in sawt.toml, or add "qwen2.5-coder-0.5b-instruct" here
-            desk.toml:35: tools: tools are not available yet; remove the section
+            desk.toml:35: tools.kind: is one of table, http, message, search, transfer, end_call, dtmf, mcp
         "#]],
     );
 }
@@ -456,7 +456,7 @@ name = "hours"
           - dsk.test.toml:6: conversation.turn.contains: a text without letters and digits is in every answer
           - dsk.test.toml:7: conversation.turn.regex: error: unclosed character class
           - dsk.test.toml:8: conversation.turn.words_max: 0 is out of range: from 1 to 1000
-          - dsk.test.toml:9: unknown key `conversation.turn.expects`; known here: any, contains, language, not, regex, reply, say, words_max
+          - dsk.test.toml:9: unknown key `conversation.turn.expects`; did you mean `conversation.turn.expect_tool`?
           - dsk.test.toml:10: conversation.turn: there is none; write [[conversation.turn]] with say = "…"
           - dsk.test.toml:10: the name "hours" stands there twice"#]].assert_eq(&shown);
 }

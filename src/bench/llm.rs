@@ -43,7 +43,7 @@ pub async fn run(config: &Config, turns: usize, passes: usize) -> anyhow::Result
     report.setup.insert("turns", turns.to_string());
     report.setup.insert("passes", passes.to_string());
     for pass in 0..passes {
-        let mut history = History::for_call(&config);
+        let mut history = History::for_call(&config, &[]);
         let conversation = format!("bench-{pass}");
         for question in QUESTIONS.iter().cycle().take(turns) {
             history.caller_said(question);
@@ -84,6 +84,7 @@ async fn answer(llm: &LocalLlm, conversation: &str, history: &History) -> anyhow
         messages: history.messages(),
         max_tokens: ANSWER_TOKENS,
         temperature: 0.0,
+        ..Generation::default()
     });
     let (mut text, mut first_ms, mut tokens) = (String::new(), None, 0);
     while let Some(piece) = pieces.next().await {
@@ -92,6 +93,7 @@ async fn answer(llm: &LocalLlm, conversation: &str, history: &History) -> anyhow
                 first_ms.get_or_insert_with(|| ms_since(start));
                 text.push_str(&piece);
             }
+            Generated::ToolCall(_) => {}
             Generated::Done(stats) => tokens = stats.completion_tokens,
         }
     }

@@ -43,6 +43,8 @@ async fn whole(llm: &dyn LanguageModel, request: Generation) -> Result<Answer, E
     while let Some(piece) = pieces.next().await {
         match piece? {
             Generated::Text(text) => answer.text.push_str(&text),
+            // None was offered.
+            Generated::ToolCall(_) => {}
             Generated::Done(stats) => {
                 answer.cut = stats.truncated;
                 break;

@@ -9,6 +9,7 @@ mod ending;
 mod feelings;
 mod playing;
 mod routing;
+mod tooling;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::action::{Action, Ordered, Reason, Surroundings, SwitchboardError};
 use super::aside::AsideOutcome;
 use super::fillers::{self, Fillers};
+use super::hands::Used;
 use super::hearing::{Ears, Heard, UsualLevel};
 use super::judging::Judging;
 use super::language::LanguageLock;
@@ -36,6 +38,7 @@ use feelings::Feelings;
 use crate::assistants::Assistant;
 use crate::config::Config;
 use crate::dialog::History;
+use crate::engines::llm::Generation;
 use crate::engines::stt::Utterance;
 use crate::engines::{EngineError, Engines};
 use crate::policy::residency::Grant;
@@ -44,6 +47,7 @@ use crate::speech::language_of;
 use acting::Acting;
 use ending::end_reason;
 use routing::Routing;
+use tooling::Tooling;
 
 use crate::transport::{CallTransport, Caption, TransportEvent};
 use crate::turn::{
@@ -78,6 +82,8 @@ pub(crate) enum Outcome {
     Judged(CallTime, Result<f32, EngineError>),
     /// A filler of this language can be said from now on.
     Filler(String, Phrase),
+    /// A tool ran.
+    Used(Box<Used>),
     /// Somebody wants something done.
     Ordered(Box<Ordered>),
     /// A webhook was heard, or was not.
@@ -183,6 +189,7 @@ struct Call {
     caller_language: String,
     acting: Acting,
     routing: Routing,
+    tooling: Tooling,
     feelings: Feelings,
     asides: Asides,
 }
@@ -232,9 +239,13 @@ impl Call {
             guard: guard_of(&config).map(Arc::new),
             usual_level: UsualLevel::default(),
             playout: Playout::new(agent_rate_hz, transport.lead_ms()),
-            history: History::for_call(&config),
+            history: match &assistant {
+                Some(assistant) => History::for_call(&config, &assistant.declarations(&config)),
+                None => History::for_call(&config, &[]),
+            },
             reporter: Reporter::new(call_id.clone(), observer)
                 .of(assistant.as_ref().map(|assistant| assistant.version())),
+            tooling: Tooling::default(),
             routing: Routing::new(assistant.as_ref(), surroundings.queue.clone()),
             grant: assistant.as_ref().map(|assistant| assistant.remote()).unwrap_or_default(),
             assistant,
@@ -281,6 +292,7 @@ impl Call {
                 tracing::info!(caller = %caller.identity, "Caller can hear us.");
                 self.reporter.tell(CallEvent::Started);
                 self.acting.caller = caller.identity;
+                self.connect_tools();
                 if self.reading_ahead.is_none() {
                     self.read_ahead();
                 }
@@ -329,7 +341,12 @@ impl Call {
     /// welcome, and what the caller heard while they speak, so that only their words are new.
     fn read_ahead(&mut self) {
         let llm = &self.engines.llm;
-        let reading = llm.read_ahead(self.conversation.clone(), self.history.messages());
+        let reading = llm.read_ahead(Generation {
+            conversation: self.conversation.clone(),
+            messages: self.history.messages(),
+            tools: self.declarations(),
+            ..Generation::default()
+        });
         self.stop_reading_ahead();
         self.reading_ahead = Some(tokio::spawn(reading).abort_handle());
     }
@@ -358,6 +375,7 @@ impl Call {
                 }
             }
             Outcome::Filler(language, phrase) => self.fillers.add(language, phrase),
+            Outcome::Used(used) => self.tool_used(&used),
             Outcome::Ordered(ordered) => drop(self.order(now, *ordered)),
             Outcome::Told(told) => self.told(now, *told),
             Outcome::Transferred(result) => self.transferred(now, result),
@@ -578,6 +596,7 @@ impl Call {
         self.asides.nobody_waits();
         self.feel(to);
         self.history.caller_said(to);
+        self.tooling.turn_begins(to);
         // Digits and marks are in the language that is spoken anyway.
         if to.chars().any(char::is_alphabetic) {
             self.caller_language = language_of(to, &self.config.agent.languages).to_owned();
@@ -590,7 +609,8 @@ impl Call {
         self.stop_reading_ahead();
         self.follow_language(words);
         let conversation = self.conversation.clone();
-        Content::Answer { conversation, messages: self.history.messages() }
+        let (messages, to) = (self.history.messages(), words.to_owned());
+        Content::Answer { conversation, messages, to }
     }
 
     /// An assistant has instructions and lines for each of its languages: they are in the one that
@@ -650,6 +670,7 @@ impl Call {
             self.agent_rate_hz,
             Arc::clone(&self.config),
             self.engines.clone(),
+            self.hands(),
             self.outcomes.clone(),
         )
     }

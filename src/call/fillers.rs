@@ -18,7 +18,10 @@ use super::playout::Phrase;
 use crate::config::Config;
 use crate::engines::Engines;
 use crate::engines::tts::{Synthesis, Synthesized, TextToSpeech};
-use crate::speech::written;
+use crate::speech::{language_of, written};
+
+/// Stands in the place of a language for what tools have of their own.
+const TOOLS: &str = "(tools)";
 
 /// Longest audio of one: a voice that speaks on is cut off here, between two words or not.
 const AUDIO_MAX: Duration = Duration::from_secs(5);
@@ -42,11 +45,43 @@ impl Fillers {
 
     /// The next one of `language`, each in turn: never the same twice in a row where there are two.
     pub(crate) fn next(&mut self, language: &str) -> Option<Phrase> {
+        // What a running tool has of its own comes once.
+        if let Some(phrase) =
+            self.by_language.remove(TOOLS).and_then(|ring| ring.phrases.into_iter().last())
+        {
+            return Some(phrase);
+        }
         let ring = self.by_language.get_mut(language)?;
         let phrase = ring.phrases.get(ring.next % ring.phrases.len().max(1))?.clone();
         ring.next += 1;
         Some(phrase)
     }
+}
+
+/// Has `text` said in the next wait, for a tool takes its time.
+pub(crate) fn spawn_for_tool(
+    text: &str,
+    config: &Arc<Config>,
+    engines: &Engines,
+    agent_rate_hz: u32,
+    outcomes: mpsc::Sender<Outcome>,
+) {
+    let language = language_of(text, &config.agent.languages).to_owned();
+    let request = Synthesis {
+        text: written(text),
+        voice: config.voice_for(&language).to_owned(),
+        language,
+        speed: config.tts.speed,
+        sample_rate_hz: agent_rate_hz,
+        as_given: Vec::new(),
+    };
+    let (config, tts) = (Arc::clone(config), Arc::clone(&engines.tts));
+    tokio::spawn(async move {
+        if let Some(phrase) = render(&config, tts.as_ref(), request).await {
+            // Fails only when the call is over.
+            let _ = outcomes.send(Outcome::Filler(TOOLS.to_owned(), phrase)).await;
+        }
+    });
 }
 
 /// Lets the voices speak all fillers once, so that no call has to.

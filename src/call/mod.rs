@@ -8,6 +8,7 @@ mod after;
 mod aside;
 mod driver;
 mod fillers;
+mod hands;
 mod hearing;
 mod judging;
 mod language;

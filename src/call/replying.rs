@@ -1,5 +1,7 @@
 //! One task per reply: the model's tokens become clauses, the clauses become audio.
 
+mod writing;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +11,11 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::driver::Outcome;
+use super::hands::Hands;
 use super::quiet_head::QuietHead;
 use super::speculation::Preparation;
 use crate::config::Config;
-use crate::dialog::ClauseSplitter;
-use crate::engines::llm::{ChatMessage, Generated, Generation};
+use crate::engines::llm::ChatMessage;
 use crate::engines::tts::{Synthesis, Synthesized, Vocalised};
 use crate::engines::{EngineError, Engines};
 use crate::speech::{Manner, Run, Spoken};
@@ -45,7 +47,12 @@ pub(crate) enum ReplyEvent {
 #[derive(Debug)]
 pub(crate) enum Content {
     /// The model's answer to this conversation.
-    Answer { conversation: String, messages: Vec<ChatMessage> },
+    Answer {
+        conversation: String,
+        messages: Vec<ChatMessage>,
+        /// The caller's words.
+        to: String,
+    },
     /// Fixed words.
     Line(String),
 }
@@ -53,11 +60,9 @@ pub(crate) enum Content {
 /// Clauses that may wait for the voice: the model is faster than speech.
 const CLAUSES_AHEAD: usize = 16;
 
-/// Tokens that a prepared reply reads after its first clause and before it is committed.
-const PREPARED_TOKENS_AHEAD: u32 = 16;
-
 /// Starts the task. Aborting it cancels the engines' work. Unless `preparation` is committed it
 /// makes the first clause and waits.
+#[allow(clippy::too_many_arguments)] // the parts of a reply, named by the task that they make
 pub(crate) fn spawn(
     reply: ReplyId,
     content: Content,
@@ -65,9 +70,10 @@ pub(crate) fn spawn(
     agent_rate_hz: u32,
     config: Arc<Config>,
     engines: Engines,
+    hands: Option<Hands>,
     outcomes: mpsc::Sender<Outcome>,
 ) -> AbortHandle {
-    let task = ReplyTask { reply, preparation, agent_rate_hz, config, engines, outcomes };
+    let task = ReplyTask { reply, preparation, agent_rate_hz, config, engines, hands, outcomes };
     tokio::spawn(task.run(content)).abort_handle()
 }
 
@@ -77,6 +83,8 @@ struct ReplyTask {
     agent_rate_hz: u32,
     config: Arc<Config>,
     engines: Engines,
+    /// Absent where there is nothing to do but talk.
+    hands: Option<Hands>,
     outcomes: mpsc::Sender<Outcome>,
 }
 
@@ -92,68 +100,6 @@ impl ReplyTask {
             Err(error) => ReplyEvent::Failed(error),
         };
         self.report(event).await;
-    }
-
-    /// Sends the words, clause by clause. Ends early when the voice has failed.
-    async fn write(
-        &self,
-        content: Content,
-        clauses: mpsc::Sender<String>,
-    ) -> Result<(), EngineError> {
-        let (conversation, messages) = match content {
-            Content::Answer { conversation, messages } => (conversation, messages),
-            Content::Line(line) => {
-                let _ = clauses.send(line).await;
-                return Ok(());
-            }
-        };
-        let llm = &self.config.llm;
-        let mut tokens = self.engines.llm.generate(Generation {
-            conversation,
-            messages,
-            max_tokens: llm.reply_tokens_max,
-            temperature: llm.temperature,
-        });
-        let patience = Duration::from_millis(u64::from(llm.timeout_ms));
-        let mut splitter = ClauseSplitter::default();
-        let mut first = true;
-        let mut cut_one = false;
-        let mut ahead = 0;
-        loop {
-            if cut_one && !self.preparation.is_committed() {
-                ahead += 1;
-                if ahead > PREPARED_TOKENS_AHEAD {
-                    tokio::select! {
-                        biased;
-                        () = self.preparation.commit() => {}
-                        // The voice has failed and says what went wrong.
-                        () = clauses.closed() => return Ok(()),
-                    }
-                }
-            }
-            let next = timeout(patience, tokens.next()).await;
-            let next =
-                next.map_err(|_| EngineError::TimedOut { engine: "llm", after: patience })?;
-            match next.transpose()? {
-                Some(Generated::Text(text)) => {
-                    if std::mem::take(&mut first) {
-                        self.report(ReplyEvent::FirstToken).await;
-                    }
-                    self.preparation.count_token();
-                    for clause in splitter.push(&text) {
-                        cut_one = true;
-                        if clauses.send(clause).await.is_err() {
-                            return Ok(()); // the voice says what went wrong
-                        }
-                    }
-                }
-                Some(Generated::Done(_)) | None => break,
-            }
-        }
-        if let Some(clause) = splitter.finish() {
-            let _ = clauses.send(clause).await;
-        }
-        Ok(())
     }
 
     /// Speaks what comes, in order.

@@ -27,6 +27,9 @@ pub struct TurnReport {
     /// What was said while the answer was late, as far as it was heard; no part of the answer.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub filler: String,
+    /// Tools that ran for the answer, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
     /// The reply was stopped before its end.
     pub interrupted: bool,
     /// How the caller's words felt, from -1 (furious) to 1 (delighted).
@@ -168,6 +171,9 @@ const ACTIONS_MAX: usize = 500;
 /// Bytes of words and variables in a report's moments; later moments are left out.
 const MOMENTS_BYTES_MAX: usize = 1 << 20;
 
+/// Tools kept of a turn.
+const TOOLS_MAX: usize = 50;
+
 /// Turns kept in a report: an hour of quick talk.
 const TURNS_MAX: usize = 2_000;
 
@@ -181,6 +187,8 @@ pub(crate) struct Reporter {
     open: Option<OpenTurn>,
     /// Heard before the answer that comes next.
     filler: String,
+    /// Ran for the answer that comes next.
+    tools: Vec<String>,
     speculation: SpeculationReport,
     refused: Vec<RefusedTranscript>,
     handed_over_to: Vec<AssistantVersion>,
@@ -221,6 +229,7 @@ impl Reporter {
             turns: Vec::new(),
             open: None,
             filler: String::new(),
+            tools: Vec::new(),
             speculation,
             refused: Vec::new(),
             handed_over_to: Vec::new(),
@@ -409,6 +418,14 @@ impl Reporter {
         }
     }
 
+    /// A tool ran.
+    pub(crate) fn tool_used(&mut self, tool: &str, failed: bool) {
+        tracing::info!(call_id = %self.call_id, tool, failed, "A tool was used.");
+        if self.tools.len() < TOOLS_MAX {
+            self.tools.push(tool.to_owned());
+        }
+    }
+
     /// The reply is over; `heard` is what the caller heard of it.
     pub(crate) fn finish(&mut self, reply: ReplyId, heard: &str, interrupted: bool) {
         let Some(open) = self.open.take_if(|open| open.reply == reply) else { return };
@@ -416,9 +433,9 @@ impl Reporter {
         let answers = !open.caller.is_empty();
         let filler = if answers { std::mem::take(&mut self.filler) } else { String::new() };
         let agent = heard.to_owned();
-        let sentiment = open.sentiment;
-        let caller = open.caller;
-        let turn = TurnReport { caller, agent, filler, interrupted, sentiment, timing };
+        let tools = if answers { std::mem::take(&mut self.tools) } else { Vec::new() };
+        let (caller, sentiment) = (open.caller, open.sentiment);
+        let turn = TurnReport { caller, agent, filler, tools, interrupted, sentiment, timing };
         tracing::info!(
             call_id = %self.call_id,
             %reply,

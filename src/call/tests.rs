@@ -31,6 +31,7 @@ mod remote;
 mod routing;
 mod simulation;
 mod spoken;
+mod tools;
 mod waiting;
 
 /// Loud is speech: enough for callers made of tones.

@@ -4,16 +4,16 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::sync::Arc;
 
 use anyhow::bail;
-use futures::StreamExt as _;
 
 use super::progress::Waiting;
+use super::tool_turn::TextTools;
 use crate::assistants::{Assistant, Choice};
 use crate::call::{Clerk, SpeculationGate};
 use crate::config::Config;
 use crate::dialog::History;
 use crate::dialog::record::Transcript;
 use crate::engines::RunningEngines;
-use crate::engines::llm::{Generated, Generation, LanguageModel as _, LocalLlm, Role};
+use crate::engines::llm::{LocalLlm, Role};
 use crate::speech::language_of;
 use crate::supervisor::EngineKind;
 
@@ -70,9 +70,10 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     engines.ready().await?;
     waiting.done();
     let Some(llm) = engines.llm() else { bail!("the language engine was not started") };
-    let history = History::for_call(config);
+    let history = History::for_call(config, &assistant.declarations(config));
     let (assistant, config) = (Arc::clone(assistant), Arc::clone(config));
-    let mut chat = Chat { llm, history, stats: args.stats, assistant, config };
+    let tools = TextTools::default();
+    let mut chat = Chat { llm, history, stats: args.stats, assistant, config, tools };
     match question {
         Some(question) => chat.answer(&question).await?,
         None => {
@@ -114,6 +115,7 @@ struct Chat {
     stats: bool,
     assistant: Arc<Assistant>,
     config: Arc<Config>,
+    tools: TextTools,
 }
 
 impl Chat {
@@ -123,7 +125,9 @@ impl Chat {
         for turn in self.history.turns() {
             match turn.role {
                 Role::User => transcript.caller(&turn.content),
-                _ => transcript.agent(&turn.content),
+                Role::Assistant => transcript.agent(&turn.content),
+                // What a tool brought is in the answer that was made of it.
+                Role::System | Role::ToolCall | Role::Tool => {}
             }
         }
         let clerk = Clerk {
@@ -144,34 +148,34 @@ impl Chat {
         self.config = Arc::clone(self.assistant.config(language));
         self.history.instruct(&self.config.agent.system_prompt);
         self.history.caller_said(question);
-        let mut tokens = self.llm.generate(Generation {
-            conversation: "chat".into(),
-            messages: self.history.messages(),
-            max_tokens: self.config.llm.reply_tokens_max,
-            temperature: self.config.llm.temperature,
-        });
-        let mut answer = String::new();
-        while let Some(token) = tokens.next().await {
-            match token? {
-                Generated::Text(text) => {
-                    print!("{text}");
-                    std::io::stdout().flush()?;
-                    answer.push_str(&text);
-                }
-                Generated::Done(stats) => {
-                    println!();
-                    if self.stats {
-                        eprintln!(
-                            "[{} prompt tokens, {} of them cached; {} written; first after {} ms]",
-                            stats.prompt_tokens,
-                            stats.cached_tokens,
-                            stats.completion_tokens,
-                            stats.first_token_ms
-                        );
-                    }
-                }
-            }
+        let assistant = Arc::clone(&self.assistant);
+        assistant.toolbox().connect().await;
+        let config = Arc::clone(&self.config);
+        let mut tell = |text: &str| {
+            print!("{text}");
+            // What can not be shown now is shown with the next piece.
+            let _ = std::io::stdout().flush();
+        };
+        let (history, llm) = (&mut self.history, &self.llm);
+        let answer = self
+            .tools
+            .answer("chat", question, &assistant, &config, history, llm, &mut tell)
+            .await?;
+        println!();
+        for (tool, arguments) in &answer.tools {
+            eprintln!("[{tool} {arguments}]");
         }
+        if self.stats {
+            let stats = &answer.stats;
+            eprintln!(
+                "[{} prompt tokens, {} of them cached; {} written; first after {} ms]",
+                stats.prompt_tokens,
+                stats.cached_tokens,
+                stats.completion_tokens,
+                stats.first_token_ms
+            );
+        }
+        let answer = answer.text;
         self.history.agent_was_heard(&answer);
         Ok(())
     }

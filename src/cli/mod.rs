@@ -19,6 +19,7 @@ pub mod rules;
 pub mod say;
 pub mod serve;
 mod signals;
+mod tool_turn;
 pub mod transcribe;
 
 use crate::config::{Config, Flags, Sources};

@@ -3,6 +3,7 @@
 
 mod records;
 mod remote;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use records::{RecordsConfig, WebhooksConfig};
 pub(super) use remote::{PREFERENCES, SERVICES};
 pub use remote::{RemoteConfig, RemoteStageConfig};
+pub use tools::ToolsConfig;
 
 use crate::speech::Lexicon;
 
@@ -55,6 +57,8 @@ pub struct Config {
     pub records: RecordsConfig,
     /// Programs that are told of calls.
     pub webhooks: WebhooksConfig,
+    /// What tools may take.
+    pub tools: ToolsConfig,
     /// Logs.
     pub log: LogConfig,
 }
@@ -416,6 +420,10 @@ pub struct LlmConfig {
     pub temperature: f32,
     /// Milliseconds to the first token after which a reply is given up.
     pub timeout_ms: u32,
+    /// How a model comes to call a tool of its assistant: "auto", where it decides while it writes, or
+    /// "ask", where it is first made to name one, or none; models of less than about 3 billion weights
+    /// need that.
+    pub tool_choice: String,
 }
 
 impl Default for LlmConfig {
@@ -428,6 +436,7 @@ impl Default for LlmConfig {
             reply_tokens_max: 160,
             temperature: 0.0,
             timeout_ms: 15_000,
+            tool_choice: "auto".into(),
         }
     }
 }

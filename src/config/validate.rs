@@ -62,6 +62,7 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
         remote,
         records,
         webhooks,
+        tools,
         log,
         ..
     } = &loaded.config;
@@ -126,6 +127,13 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
 
     c.within("records.keep_days", records.keep_days, 1, 3_650);
     c.within("records.keep_max", records.keep_max, 1, 100_000);
+    c.within("tools.steps_max", tools.steps_max, 1, 10);
+    c.within("tools.time_ms_max", tools.time_ms_max, 500, 120_000);
+    c.that(
+        matches!(llm.tool_choice.as_str(), "auto" | "ask"),
+        "llm.tool_choice",
+        "write \"auto\" or \"ask\"",
+    );
     for host in &webhooks.allow {
         let wrong = host.is_empty() || host.contains('/') || host.contains(char::is_whitespace);
         let message =

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::memory::{SummaryTask, tokens_in};
 use super::variables::{VariableError, Variables};
 use crate::config::{Config, MemoryConfig};
-use crate::engines::llm::{ChatMessage, Role};
+use crate::engines::llm::{ChatMessage, Role, ToolCall, ToolDeclaration};
 
 /// Turns of one call, and the window of them that the model sees.
 #[derive(Debug)]
@@ -41,6 +41,9 @@ const KEPT_BESIDE: (usize, usize) = (3, 10);
 /// What a message costs beside its words.
 const TOKENS_PER_MESSAGE: usize = 5;
 
+/// What the declaration of a tool costs beside its words.
+const TOKENS_PER_TOOL: usize = 20;
+
 impl HistoryLimits {
     /// What fits a context of `context_tokens` beside `system`'s instructions and a reply of
     /// `reply_tokens_max`, by a cautious guess: only the engine can count, and it forgets further
@@ -66,10 +69,16 @@ impl HistoryLimits {
 }
 
 impl History {
-    /// An empty conversation under the configured instructions.
-    pub fn for_call(config: &Config) -> Self {
+    /// An empty conversation under the configured instructions, beside what the model is told of `tools`.
+    pub fn for_call(config: &Config, tools: &[ToolDeclaration]) -> Self {
         let (system, llm) = (config.agent.system_prompt.clone(), &config.llm);
-        let limits = HistoryLimits::for_context(llm.context_tokens, llm.reply_tokens_max, &system);
+        let of_tool = |tool: &ToolDeclaration| {
+            let ToolDeclaration { name, description, parameters } = tool;
+            [name, description, parameters].map(|text| tokens_in(text)).iter().sum::<usize>()
+        };
+        let told = tools.iter().map(|tool| of_tool(tool) + TOKENS_PER_TOOL).sum::<usize>();
+        let context = llm.context_tokens.saturating_sub(u32::try_from(told).unwrap_or(u32::MAX));
+        let limits = HistoryLimits::for_context(context, llm.reply_tokens_max, &system);
         Self::new(system, limits.under(&config.memory))
     }
 
@@ -117,7 +126,11 @@ impl History {
     /// The caller's last words come again, longer: forget them, unless they were answered.
     pub fn retract_caller(&mut self, text: &str) {
         let text = text.trim();
-        let Some(last) = self.turns.back_mut().filter(|last| last.role == Role::User) else {
+        // What a tool brought for these words stays behind them.
+        let tools = |turn: &&ChatMessage| matches!(turn.role, Role::ToolCall | Role::Tool);
+        let at = self.turns.len() - self.turns.iter().rev().take_while(tools).count();
+        let Some(at) = at.checked_sub(1) else { return };
+        let Some(last) = self.turns.get_mut(at).filter(|last| last.role == Role::User) else {
             return;
         };
         if let Some(kept) = last.content.strip_suffix(text) {
@@ -126,13 +139,21 @@ impl History {
             last.content.clear(); // of a very long turn only the end is kept
         }
         if last.content.is_empty() {
-            self.turns.pop_back();
+            self.turns.remove(at);
         }
     }
 
     /// The caller heard the agent say `text`. Nothing heard is nothing said.
     pub fn agent_was_heard(&mut self, text: &str) {
         self.push(Role::Assistant, text);
+    }
+
+    /// The agent used a tool.
+    pub fn tool_used(&mut self, call: &ToolCall, brought: &str) {
+        let (call, brought) = (call.to_content(), brought.to_owned());
+        self.turns.push_back(ChatMessage { role: Role::ToolCall, content: call });
+        self.turns.push_back(ChatMessage { role: Role::Tool, content: brought });
+        self.forget();
     }
 
     /// What the model is given. Instructions come first and what changes after them, so that their
@@ -244,6 +265,10 @@ impl History {
         {
             self.drop_oldest(1);
         }
+        // What a tool brought means nothing without its call.
+        while self.turns.front().is_some_and(|turn| turn.role == Role::Tool) {
+            self.drop_oldest(1);
+        }
     }
 
     fn drop_oldest(&mut self, messages: usize) {
@@ -296,6 +321,20 @@ mod tests {
         let own = MemoryConfig { turns_max: 6, tokens_max: 500, ..MemoryConfig::default() };
         let limits = HistoryLimits::for_context(4_096, 256, "").under(&own);
         assert_eq!((limits.messages_max, limits.tokens_max), (12, 500));
+    }
+
+    #[test]
+    fn what_the_model_is_told_of_tools_takes_room() {
+        let config = Config::default();
+        let tool = ToolDeclaration {
+            name: "fee".into(),
+            description: "x".repeat(300),
+            parameters: "{}".into(),
+        };
+        let room = |tools: &[_]| History::for_call(&config, tools).limits.tokens_max;
+        let (none, two) = (room(&[]), room(&[tool.clone(), tool.clone()]));
+        assert_eq!(none - two, 2 * (100 + 1 + 1 + TOKENS_PER_TOOL));
+        assert_eq!(room(&vec![tool; 500]), TOKENS_MIN, "never nothing");
     }
 
     fn shape(history: &History) -> Vec<(Role, String)> {

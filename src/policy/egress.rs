@@ -5,8 +5,11 @@
 //! that are not allowed, proxies from the environment (they would see what the policy never
 //! approved). Lacks any caller but `sawt models pull` for now, and webhooks of rules and tools.
 
+mod ask;
+
 use std::time::Duration;
 
+pub use ask::Ask;
 use reqwest::redirect;
 use reqwest::{Url, header};
 

@@ -31,6 +31,10 @@ pub const SPECULATIONS: &str = "sawt_speculation_replies_total";
 pub const SPECULATION_TOKENS: &str = "sawt_speculation_tokens_discarded_total";
 /// Counter: clauses of discarded replies that had been given to the voice.
 pub const SPECULATION_CLAUSES: &str = "sawt_speculation_clauses_discarded_total";
+/// Counter: tools that ran, by `outcome` (done, failed).
+pub const TOOLS: &str = "sawt_tools_total";
+/// Counter: requests that the egress policy refused, by who asked (tool).
+pub const EGRESS_REFUSED: &str = "sawt_egress_refused_total";
 /// Counter: fillers that were heard because an answer was late.
 pub const FILLERS: &str = "sawt_fillers_total";
 /// Counter: transcripts that were not believed, by `reason` (credit, phrase, loop, script,
@@ -217,6 +221,16 @@ pub fn speculation(outcome: &'static str) {
 pub fn speculation_discarded(tokens: u64, clauses: u64) {
     counter!(SPECULATION_TOKENS).increment(tokens);
     counter!(SPECULATION_CLAUSES).increment(clauses);
+}
+
+/// A tool ran; `outcome` is `done` or `failed`.
+pub fn tool(outcome: &'static str) {
+    counter!(TOOLS, "outcome" => outcome).increment(1);
+}
+
+/// Something was not let out of this machine; `by` is a fixed word.
+pub fn egress_refused(by: &'static str) {
+    counter!(EGRESS_REFUSED, "by" => by).increment(1);
 }
 
 /// A filler was heard.

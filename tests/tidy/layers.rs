@@ -43,6 +43,8 @@ const MAY_NOT_NAME: &str = "
     call:       cli http worker
     rules:      cli http worker call assistants turn dialog engines transport supervisor policy models config
     assistants: cli http worker call turn dialog engines transport supervisor policy::egress policy::remote policy::server
+    tools:      cli http worker call assistants turn dialog transport supervisor models
+    retrieval:  cli http worker call assistants turn dialog engines transport supervisor policy models config tools
     turn:       cli http worker call audio dialog speech engines transport::livekit policy models telemetry
     dialog:     cli http worker call transport policy models
     speech:     cli http worker call dialog turn engines transport policy models telemetry

@@ -81,7 +81,7 @@ async fn generate(
     content: &str,
     max_tokens: u32,
 ) -> Result<GenerateDone> {
-    let message = ChatMessage { role: Role::User.into(), content: content.into() };
+    let message = ChatMessage { role: Role::User.into(), content: content.into(), tool_call: None };
     let request = GenerateRequest {
         conversation: conversation.into(),
         messages: vec![message],

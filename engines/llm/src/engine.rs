@@ -6,10 +6,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use sawt_engine_protocol::v1::{FinishReason, GenerateDone, GenerateEvent, generate_event};
+use sawt_engine_protocol::v1::{
+    FinishReason, GenerateDone, GenerateEvent, ToolCall, generate_event,
+};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tonic::Status;
 
+use crate::calls::CallFilter;
+use crate::grammar::{self, Tool};
 use crate::plan::{
     CacheOp, Entry, Finish, Limits, Refused, Request, RequestId, Scheduler, Step, Token,
 };
@@ -24,6 +28,8 @@ pub(crate) struct ComputeError(pub(crate) String);
 pub(crate) trait Compute {
     type Sampler;
     fn sampler(&self, sampling: &Sampling) -> Self::Sampler;
+    /// From now on only what `grammar` (GBNF, from its rule `root`) allows is sampled.
+    fn constrain(&self, sampler: &mut Self::Sampler, grammar: &str) -> Result<(), ComputeError>;
     fn cache(&mut self, op: &CacheOp) -> Result<(), ComputeError>;
     fn decode(&mut self, entries: &[Entry]) -> Result<(), ComputeError>;
     /// Samples after the entry with this index of the last batch.
@@ -51,6 +57,12 @@ pub(crate) struct Job {
     pub(crate) max_tokens: usize,
     pub(crate) sampling: Sampling,
     pub(crate) stops: Vec<String>,
+    /// What the model may call.
+    pub(crate) tools: Vec<Tool>,
+    /// The prompt ends in the beginning of a call.
+    pub(crate) call_begun: bool,
+    /// What the whole reply must be, in GBNF.
+    pub(crate) grammar: Option<String>,
     /// Messages left out of the prompt because they did not fit.
     pub(crate) forgotten: usize,
     /// Must hold `max_tokens` + 2 events: the owner thread never waits for a slow reader.
@@ -74,6 +86,9 @@ struct Reply<S> {
     sampler: S,
     utf8: Utf8Pieces,
     stop: StopFilter,
+    tools: Vec<Tool>,
+    /// With tools only.
+    calls: Option<CallFilter>,
     events: mpsc::Sender<Event>,
     forgotten: usize,
     prompt_tokens: usize,
@@ -151,10 +166,29 @@ impl<C: Compute> Engine<C> {
             let _ = job.events.try_send(Err(status));
             return;
         }
+        let mut sampler = self.compute.sampler(&job.sampling);
+        let call = job.call_begun.then(|| grammar::of_call(&job.tools, "\n")).flatten();
+        let constrained = call
+            .or(job.grammar.take())
+            .iter()
+            .try_for_each(|g| self.compute.constrain(&mut sampler, g));
+        if let Err(error) = constrained {
+            self.scheduler.cancel(id);
+            job.permit = None;
+            let status = format!("the schema makes no grammar ({error}); write it simpler");
+            let _ = job.events.try_send(Err(Status::invalid_argument(status)));
+            return;
+        }
         let reply = Reply {
-            sampler: self.compute.sampler(&job.sampling),
+            sampler,
             utf8: Utf8Pieces::default(),
             stop: StopFilter::new(job.stops),
+            calls: match (job.tools.is_empty(), job.call_begun) {
+                (true, _) => None,
+                (false, true) => Some(CallFilter::begun()),
+                (false, false) => Some(CallFilter::default()),
+            },
+            tools: job.tools,
             events: job.events,
             forgotten: job.forgotten,
             prompt_tokens,
@@ -224,9 +258,7 @@ impl<C: Compute> Engine<C> {
         if !end {
             reply.completion_tokens += 1;
             let text = reply.utf8.push(&self.compute.piece(token));
-            let passed = reply.stop.push(&text);
-            reply.send_text(passed.text);
-            if passed.stopped {
+            if reply.take_text(&self.compute, &text) {
                 self.scheduler.cancel(id);
                 finish = Some(Finish::EndOfTurn);
             }
@@ -234,8 +266,7 @@ impl<C: Compute> Engine<C> {
         if let Some(finish) = finish
             && let Some(mut reply) = self.replies.remove(&id)
         {
-            let rest = reply.stop.finish();
-            reply.send_text(rest);
+            reply.send_rest();
             reply.leave_line();
             reply.send_done(finish);
         }
@@ -243,6 +274,57 @@ impl<C: Compute> Engine<C> {
 }
 
 impl<S> Reply<S> {
+    /// True when the reply is over: a stop string came, or a call is whole.
+    fn take_text<C: Compute<Sampler = S>>(&mut self, compute: &C, text: &str) -> bool {
+        let Some(calls) = &mut self.calls else { return self.pass(text) };
+        if calls.in_call() {
+            return self.take_call(text);
+        }
+        let passed = calls.push(text);
+        let stopped = self.pass(&passed.text);
+        let Some(seen) = passed.call.filter(|_| !stopped) else { return stopped };
+        let grammar = grammar::of_call(&self.tools, &seen);
+        let constrained = grammar.map(|g| compute.constrain(&mut self.sampler, &g));
+        match constrained {
+            Some(Ok(())) => self.take_call(""),
+            Some(Err(error)) => {
+                tracing::error!(%error, "The schemas of the tools make no grammar.");
+                true
+            }
+            None => {
+                tracing::debug!("What began like a call is none.");
+                true
+            }
+        }
+    }
+
+    fn take_call(&mut self, text: &str) -> bool {
+        let call = self.calls.as_mut().and_then(|calls| calls.push_call(text));
+        let Some((name, arguments)) = call else { return false };
+        let event = generate_event::Event::ToolCall(ToolCall { name, arguments });
+        let _ = self.events.try_send(Ok(GenerateEvent { event: Some(event) }));
+        true
+    }
+
+    /// True when a stop string came.
+    fn pass(&mut self, text: &str) -> bool {
+        let passed = self.stop.push(text);
+        self.send_text(passed.text);
+        passed.stopped
+    }
+
+    /// What was held back to see what becomes of it.
+    fn send_rest(&mut self) {
+        if let Some(calls) = &mut self.calls {
+            let rest = calls.finish();
+            if self.pass(&rest) {
+                return;
+            }
+        }
+        let rest = self.stop.finish();
+        self.send_text(rest);
+    }
+
     fn send_text(&self, text: String) {
         if !text.is_empty() {
             let event = GenerateEvent { event: Some(generate_event::Event::Text(text)) };

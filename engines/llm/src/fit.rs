@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     fn message(role: Role, words: usize) -> Message {
-        Message { role, content: "word ".repeat(words) }
+        Message { role, content: "word ".repeat(words), call: None }
     }
 
     /// One token a word.

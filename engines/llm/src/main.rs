@@ -3,9 +3,11 @@
 //! `service.rs` checks requests and streams replies, `engine.rs` is the loop of the thread that
 //! owns the context, `plan.rs` decides what each batch holds, `model.rs` speaks to llama.cpp.
 
+mod calls;
 mod engine;
 mod fit;
 mod gguf;
+mod grammar;
 mod model;
 mod plan;
 mod service;

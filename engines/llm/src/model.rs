@@ -15,9 +15,13 @@ use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::sampling::LlamaSampler;
 use llama_cpp_2::token::LlamaToken;
+use llama_cpp_2::token::data::LlamaTokenData;
+use llama_cpp_2::token::data_array::LlamaTokenDataArray;
 
+use crate::calls::CALL_BEGUN;
 use crate::engine::{Compute, ComputeError, Sampling};
 use crate::gguf::{self, GgufError};
+use crate::grammar::Tool;
 use crate::plan::{CacheOp, Entry, Token};
 use crate::template::{ChatTemplate, Message, Part, TemplateError};
 
@@ -108,10 +112,16 @@ impl Model {
     }
 
     /// The prompt for the reply to `messages`. Special tokens come from the template alone.
-    pub(crate) fn prompt(&self, messages: &[Message]) -> Result<Vec<Token>, TemplateError> {
+    pub(crate) fn prompt(
+        &self,
+        messages: &[Message],
+        tools: &[Tool],
+        required: bool,
+    ) -> Result<Vec<Token>, TemplateError> {
         let vocabulary = self.weights.vocab();
         let mut tokens = Vec::new();
-        for part in self.template.render(messages)? {
+        let begun = required.then(|| Part::Template(CALL_BEGUN.to_owned()));
+        for part in self.template.render(messages, tools)?.into_iter().chain(begun) {
             let piece = match &part {
                 Part::Template(text) => vocabulary.tokenize(text.as_bytes(), false, true),
                 Part::Content(text) => vocabulary.tokenize(text.as_bytes(), false, false),
@@ -140,6 +150,21 @@ pub(crate) struct ContextSize {
     pub(crate) slots: usize,
     pub(crate) context_tokens: usize,
     pub(crate) threads: u32,
+}
+
+fn free_sampler(sampling: &Sampling) -> LlamaSampler {
+    if sampling.temperature <= 0.0 {
+        return LlamaSampler::greedy();
+    }
+    // llama.cpp takes this one value as "choose a seed".
+    let seed = sampling.seed.min(u32::MAX - 1);
+    let mut chain = Vec::new();
+    if sampling.top_p > 0.0 && sampling.top_p < 1.0 {
+        chain.push(LlamaSampler::top_p(sampling.top_p, 1));
+    }
+    chain.push(LlamaSampler::temp(sampling.temperature));
+    chain.push(LlamaSampler::dist(seed));
+    LlamaSampler::chain(chain, true)
 }
 
 /// A context with its KV cache: one sequence per slot and one more for probes.
@@ -217,22 +242,52 @@ fn thread_time() -> Duration {
     Duration::from_nanos(nanos)
 }
 
-impl Compute for LlamaCompute {
-    type Sampler = LlamaSampler;
+/// How a reply's tokens are chosen.
+pub(crate) struct Sampler {
+    free: LlamaSampler,
+    /// Allows what comes next, once something is constrained.
+    grammar: Option<LlamaSampler>,
+}
 
-    fn sampler(&self, sampling: &Sampling) -> LlamaSampler {
-        if sampling.temperature <= 0.0 {
-            return LlamaSampler::greedy();
+/// Likeliest tokens that are shown to a grammar before all are. Most of the time the first fits;
+/// showing it the whole vocabulary takes longer than computing a token.
+const LIKELIEST: [usize; 2] = [1, 256];
+
+impl LlamaCompute {
+    /// The likeliest token that the grammar allows; the end where it allows none.
+    fn sample_allowed(&self, grammar: &mut LlamaSampler, entry_index: usize) -> LlamaToken {
+        let logits = self.context.get_logits_ith(entry_index as i32);
+        let mut order: Vec<usize> = (0..logits.len()).collect();
+        let by_logit = |a: &usize, b: &usize| logits[*b].total_cmp(&logits[*a]);
+        for most in LIKELIEST.into_iter().chain([logits.len()]) {
+            if most < order.len() {
+                order.select_nth_unstable_by(most, by_logit);
+            }
+            let shown = order.iter().take(most);
+            let shown =
+                shown.map(|id| LlamaTokenData::new(LlamaToken(*id as i32), logits[*id], 0.0));
+            let mut shown = LlamaTokenDataArray::from_iter(shown, false);
+            grammar.apply(&mut shown);
+            let allowed = shown.data.iter().filter(|token| token.logit().is_finite());
+            if let Some(best) = allowed.max_by(|a, b| a.logit().total_cmp(&b.logit())) {
+                return best.id();
+            }
         }
-        // llama.cpp takes this one value as "choose a seed".
-        let seed = sampling.seed.min(u32::MAX - 1);
-        let mut chain = Vec::new();
-        if sampling.top_p > 0.0 && sampling.top_p < 1.0 {
-            chain.push(LlamaSampler::top_p(sampling.top_p, 1));
-        }
-        chain.push(LlamaSampler::temp(sampling.temperature));
-        chain.push(LlamaSampler::dist(seed));
-        LlamaSampler::chain(chain, true)
+        self.model.weights.vocab().eos()
+    }
+}
+
+impl Compute for LlamaCompute {
+    type Sampler = Sampler;
+
+    fn sampler(&self, sampling: &Sampling) -> Sampler {
+        Sampler { free: free_sampler(sampling), grammar: None }
+    }
+
+    fn constrain(&self, sampler: &mut Sampler, grammar: &str) -> Result<(), ComputeError> {
+        let grammar = LlamaSampler::grammar(&self.model.weights, grammar, "root");
+        sampler.grammar = Some(grammar.map_err(|e| ComputeError(e.to_string()))?);
+        Ok(())
     }
 
     fn cache(&mut self, op: &CacheOp) -> Result<(), ComputeError> {
@@ -262,8 +317,16 @@ impl Compute for LlamaCompute {
         self.context.decode(&mut self.batch).map_err(|e| ComputeError(e.to_string()))
     }
 
-    fn sample(&mut self, sampler: &mut LlamaSampler, entry_index: usize) -> Token {
-        sampler.sample(&self.context, entry_index as i32).0
+    fn sample(&mut self, sampler: &mut Sampler, entry_index: usize) -> Token {
+        let Some(grammar) = &mut sampler.grammar else {
+            return sampler.free.sample(&self.context, entry_index as i32).0;
+        };
+        let token = self.sample_allowed(grammar, entry_index);
+        // Only what it allowed: llama.cpp ends the process over anything else.
+        if !self.is_end(token.0) {
+            grammar.accept(token);
+        }
+        token.0
     }
 
     fn piece(&self, token: Token) -> Vec<u8> {
@@ -283,7 +346,7 @@ impl Compute for LlamaCompute {
         };
         let computed = self.decode(&[entry]);
         if computed.is_ok() {
-            let token = self.sample(&mut LlamaSampler::greedy(), 0);
+            let token = LlamaSampler::greedy().sample(&self.context, 0).0;
             if token < 0 || token >= self.model.weights.n_vocab() {
                 return Err(ComputeError(format!("sampled {token}, which is no token")));
             }

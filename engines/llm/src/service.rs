@@ -5,20 +5,26 @@ use std::time::{Duration, Instant};
 
 use sawt_engine_protocol::server::rss_bytes;
 use sawt_engine_protocol::v1;
+use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::engine::{Command, Event, Job, Sampling, now};
 use crate::fit::{Fitted, fit};
+use crate::grammar::{self, Tool};
 use crate::model::{BACKEND, Model};
-use crate::template::{Message, Role};
+use crate::template::{Call, Message, Role};
 
 const MESSAGES_MAX: usize = 1_000;
 const MESSAGES_BYTES_MAX: usize = 512 * 1024;
 const CONVERSATION_BYTES_MAX: usize = 256;
 const STOPS_MAX: usize = 16;
 const STOP_BYTES_MAX: usize = 256;
+const TOOLS_MAX: usize = 64;
+const TOOL_NAME_BYTES_MAX: usize = 64;
+/// Of all schemas of a request together.
+const SCHEMA_BYTES_MAX: usize = 64 * 1024;
 const TEMPERATURE_MAX: f32 = 5.0;
 const MAX_TOKENS_DEFAULT: usize = 512;
 
@@ -86,7 +92,10 @@ impl Service {
         let model = shared.model;
         let context = shared.facts.context_tokens;
         let (messages, max_tokens) = (checked.messages, checked.max_tokens.min(context));
-        let fitting = move || fit(messages, context, max_tokens, |m| model.prompt(m));
+        let (tools, told) = (checked.tools.clone(), checked.tools);
+        let call_begun = checked.tool_required;
+        let fitting =
+            move || fit(messages, context, max_tokens, |m| model.prompt(m, &told, call_begun));
         let Fitted { prompt, forgotten } = tokio::task::spawn_blocking(fitting)
             .await
             .map_err(|_| Status::internal("the prompt could not be tokenized; change its text"))?
@@ -104,6 +113,9 @@ impl Service {
             max_tokens,
             sampling: checked.sampling,
             stops: checked.stops,
+            tools,
+            call_begun,
+            grammar: checked.reply_schema.as_ref().map(grammar::of_reply),
             forgotten,
             events: events(max_tokens),
             received_at,
@@ -120,6 +132,9 @@ struct Checked {
     max_tokens: usize,
     sampling: Sampling,
     stops: Vec<String>,
+    tools: Vec<Tool>,
+    tool_required: bool,
+    reply_schema: Option<Value>,
 }
 
 impl Checked {
@@ -133,7 +148,8 @@ impl Checked {
             let count = messages.len();
             return Err(format!("{count} messages; send at most {MESSAGES_MAX}"));
         }
-        let bytes: usize = messages.iter().map(|m| m.content.len()).sum();
+        let call = |m: &v1::ChatMessage| m.tool_call.as_ref().map_or(0, |c| c.arguments.len());
+        let bytes: usize = messages.iter().map(|m| m.content.len() + call(m)).sum();
         if bytes > MESSAGES_BYTES_MAX {
             return Err(format!("messages of {bytes} bytes; send at most {MESSAGES_BYTES_MAX}"));
         }
@@ -153,25 +169,89 @@ impl Checked {
         if request.stop.iter().any(|s| s.is_empty() || s.len() > STOP_BYTES_MAX) {
             return Err(format!("stop strings have 1 to {STOP_BYTES_MAX} bytes each"));
         }
-        let messages = messages
-            .into_iter()
-            .map(|m| {
-                let role = match v1::Role::try_from(m.role) {
-                    Ok(v1::Role::System) => Role::System,
-                    Ok(v1::Role::User) => Role::User,
-                    Ok(v1::Role::Assistant) => Role::Assistant,
-                    Err(_) => return Err(format!("unknown role {}", m.role)),
-                };
-                Ok(Message { role, content: m.content })
-            })
-            .collect::<Result<_, _>>()?;
+        let messages = messages.into_iter().map(message).collect::<Result<_, _>>()?;
+        let (tools, reply_schema) = schemas(request.tools, &request.reply_schema)?;
         let max_tokens = match max_tokens {
             0 => MAX_TOKENS_DEFAULT,
             n => n as usize,
         };
         let sampling = Sampling { temperature, top_p, seed: request.seed };
-        Ok(Self { conversation, messages, max_tokens, sampling, stops: request.stop })
+        let tool_required = request.tool_required;
+        if tool_required && tools.is_empty() {
+            return Err("a tool is required and there is none; declare one".into());
+        }
+        let stops = request.stop;
+        Ok(Self {
+            conversation,
+            messages,
+            max_tokens,
+            sampling,
+            stops,
+            tools,
+            tool_required,
+            reply_schema,
+        })
     }
+}
+
+fn message(message: v1::ChatMessage) -> Result<Message, String> {
+    let role = match v1::Role::try_from(message.role) {
+        Ok(v1::Role::System) => Role::System,
+        Ok(v1::Role::User) => Role::User,
+        Ok(v1::Role::Assistant) => Role::Assistant,
+        Ok(v1::Role::Tool) => Role::Tool,
+        Err(_) => return Err(format!("unknown role {}", message.role)),
+    };
+    let call = message.tool_call.map(|v1::ToolCall { name, arguments }| {
+        if role != Role::Assistant || !is_tool_name(&name) {
+            return Err("only an assistant calls a tool, by its name".to_owned());
+        }
+        let arguments = object("arguments of a call", &arguments)?;
+        Ok(Call { name, arguments })
+    });
+    Ok(Message { role, content: message.content, call: call.transpose()? })
+}
+
+fn schemas(
+    tools: Vec<v1::ToolDeclaration>,
+    reply: &str,
+) -> Result<(Vec<Tool>, Option<Value>), String> {
+    if tools.len() > TOOLS_MAX {
+        return Err(format!("{} tools; declare at most {TOOLS_MAX}", tools.len()));
+    }
+    let told = |tool: &v1::ToolDeclaration| tool.parameters.len() + tool.description.len();
+    let bytes = tools.iter().map(told).sum::<usize>() + reply.len();
+    if bytes > SCHEMA_BYTES_MAX {
+        return Err(format!("schemas of {bytes} bytes; send at most {SCHEMA_BYTES_MAX}"));
+    }
+    if !tools.is_empty() && !reply.is_empty() {
+        return Err("tools and a schema of the reply; send one or the other".into());
+    }
+    let tool = |tool: v1::ToolDeclaration| {
+        let v1::ToolDeclaration { name, description, parameters } = tool;
+        if !is_tool_name(&name) {
+            let rule = "letters, digits, _ and -, at most 64";
+            return Err(format!("a tool's name is {name:?}; use {rule}"));
+        }
+        let parameters = object("parameters of a tool", &parameters)?;
+        Ok(Tool { name, description, parameters })
+    };
+    let tools = tools.into_iter().map(tool).collect::<Result<_, _>>()?;
+    let reply = (!reply.is_empty()).then(|| object("schema of the reply", reply));
+    Ok((tools, reply.transpose()?))
+}
+
+fn object(what: &str, json: &str) -> Result<Value, String> {
+    match serde_json::from_str(json) {
+        Ok(schema @ Value::Object(_)) => Ok(schema),
+        Ok(_) => Err(format!("the {what} must be a JSON object")),
+        Err(error) => Err(format!("the {what} is no JSON: {error}")),
+    }
+}
+
+fn is_tool_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    (1..=TOOL_NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(plain)
 }
 
 #[tonic::async_trait]
@@ -241,7 +321,8 @@ mod tests {
     use super::*;
 
     fn request() -> v1::GenerateRequest {
-        let message = v1::ChatMessage { role: v1::Role::User.into(), content: "Hi".into() };
+        let message =
+            v1::ChatMessage { role: v1::Role::User.into(), content: "Hi".into(), tool_call: None };
         v1::GenerateRequest { messages: vec![message], ..Default::default() }
     }
 
@@ -272,5 +353,22 @@ mod tests {
         refused(|r| r.conversation = "k".repeat(257), "conversation key");
         refused(|r| r.stop = vec!["s".into(); 17], "17 stop strings");
         refused(|r| r.stop = vec![String::new()], "stop strings have");
+        let tool = |name: &str, parameters: &str| v1::ToolDeclaration {
+            name: name.into(),
+            description: String::new(),
+            parameters: parameters.into(),
+        };
+        refused(|r| r.tools = vec![tool("a", "{}"); 65], "65 tools");
+        refused(|r| r.tool_required = true, "there is none");
+        refused(|r| r.tools = vec![tool("a b\"", "{}")], "a tool's name");
+        refused(|r| r.tools = vec![tool("a", "[]")], "must be a JSON object");
+        refused(|r| r.tools = vec![tool("a", &"[".repeat(500))], "no JSON");
+        refused(|r| r.reply_schema = "x".repeat(70_000), "70000 bytes");
+        refused(
+            |r| (r.tools, r.reply_schema) = (vec![tool("a", "{}")], "{}".into()),
+            "one or the other",
+        );
+        let call = v1::ToolCall { name: "a".into(), arguments: "{}".into() };
+        refused(|r| r.messages[0].tool_call = Some(call), "only an assistant");
     }
 }

@@ -16,7 +16,7 @@ use sawt_engine_protocol::v1::engine_client::EngineClient;
 use sawt_engine_protocol::v1::language_model_client::LanguageModelClient;
 use sawt_engine_protocol::v1::{
     ChatMessage, FinishReason, GenerateDone, GenerateEvent, GenerateRequest, InfoRequest,
-    ProbeRequest, Role, generate_event::Event,
+    ProbeRequest, Role, ToolCall, ToolDeclaration, generate_event::Event,
 };
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -136,7 +136,7 @@ macro_rules! shared_engine {
 }
 
 fn say(role: Role, content: &str) -> ChatMessage {
-    ChatMessage { role: role.into(), content: content.into() }
+    ChatMessage { role: role.into(), content: content.into(), tool_call: None }
 }
 
 fn ask(conversation: &str, content: &str, max_tokens: u32) -> GenerateRequest {
@@ -165,6 +165,7 @@ async fn generate(
     let mut text = String::new();
     while let Some(event) = stream.message().await? {
         match event.event.unwrap() {
+            Event::ToolCall(call) => panic!("no tool was declared: {call:?}"),
             Event::Text(piece) => text += &piece,
             Event::Done(done) => {
                 assert!(stream.message().await?.is_none(), "done is the last event");
@@ -409,7 +410,7 @@ async fn hostile_requests_are_refused_and_the_engine_lives() {
     refused(GenerateRequest { top_p: -1.0, ..ask("", "x", 1) }).await;
     refused(GenerateRequest { stop: vec!["x".into(); 100], ..ask("", "x", 1) }).await;
     refused(ask(&"k".repeat(10_000), "x", 1)).await;
-    let unknown_role = ChatMessage { role: 77, content: "x".into() };
+    let unknown_role = ChatMessage { role: 77, content: "x".into(), tool_call: None };
     refused(GenerateRequest { messages: vec![unknown_role], ..ask("", "x", 1) }).await;
     // Texts that are hard to tokenize, and too long.
     for nasty in ["a", "x \n", "ـ", "\u{0}", "🙂", "}{%", "<|im_start|>"] {
@@ -515,4 +516,72 @@ async fn bilingual_model_answers_arabic_in_arabic() {
     let latin = text.chars().filter(char::is_ascii_alphabetic).count();
     assert!(arabic >= 8 && arabic > 4 * latin, "{text:?} {done:?}");
     assert!(!text.contains(char::REPLACEMENT_CHARACTER), "{text:?}");
+}
+
+/// The call that a conversation ends in.
+async fn call_of(channel: &Channel, request: GenerateRequest) -> (String, Option<ToolCall>) {
+    let mut stream = open(channel, request).await.unwrap();
+    let (mut text, mut call) = (String::new(), None);
+    while let Some(event) = stream.message().await.unwrap() {
+        match event.event.unwrap() {
+            Event::Text(piece) => text += &piece,
+            Event::ToolCall(found) => assert!(call.replace(found).is_none(), "one call at most"),
+            Event::Done(_) => {}
+        }
+    }
+    (text, call)
+}
+
+fn branch_tool() -> ToolDeclaration {
+    let parameters = r#"{"type": "object", "properties": {
+        "city": {"type": "string", "enum": ["Riyadh", "Jeddah", "الدمام"]},
+        "day": {"type": "integer"}}, "required": ["city", "day"], "additionalProperties": false}"#;
+    ToolDeclaration {
+        name: "branch_hours".into(),
+        description: "When a branch is open. Always call it before you answer about branches."
+            .into(),
+        parameters: parameters.into(),
+    }
+}
+
+#[tokio::test]
+async fn a_call_has_a_declared_name_and_arguments_of_its_schema_whatever_the_model() {
+    for name in [SMOLLM2, QWEN] {
+        let Some(path) = model(name) else { return };
+        let engine = Engine::spawn(&path, &["--context-tokens", "2048"]).ready().await;
+        let channel = engine.channel();
+        for (n, question) in
+            ["When is the branch in Riyadh open?", "Call <tool_call> now", "متى يفتح فرع الدمام؟"]
+                .into_iter()
+                .enumerate()
+        {
+            let mut request = ask(&format!("call {n}"), question, 120);
+            request.tools = vec![branch_tool()];
+            request.tool_required = true;
+            let (text, call) = call_of(&channel, request).await;
+            assert_eq!(text, "");
+            let call = call.expect("a call was required");
+            assert_eq!(call.name, "branch_hours");
+            let arguments: serde_json::Value = serde_json::from_str(&call.arguments).unwrap();
+            let city = arguments["city"].as_str().unwrap();
+            assert!(["Riyadh", "Jeddah", "الدمام"].contains(&city), "{city}");
+            assert!(arguments["day"].is_i64(), "{arguments}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reply_under_a_schema_is_json_of_that_shape_whatever_the_model() {
+    let Some((_one, channel)) = shared().await else { return };
+    let mut request = ask("", "I am very angry. How do I feel?", 80);
+    request.reply_schema = r#"{"type": "object", "properties": {
+        "feeling": {"enum": ["angry", "calm"]}, "why": {"type": "string", "maxLength": 30}},
+        "required": ["feeling", "why"]}"#
+        .into();
+    let (text, done) = generate(&channel, request).await.unwrap();
+    let reply: serde_json::Value =
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    assert!(["angry", "calm"].contains(&reply["feeling"].as_str().unwrap()));
+    assert!(reply["why"].as_str().unwrap().chars().count() <= 30);
+    assert_eq!(done.reason(), FinishReason::Stop);
 }

@@ -15,7 +15,6 @@ use crate::call::action::{
 };
 use crate::call::fillers::{self, Fillers};
 use crate::call::language::LanguageLock;
-use crate::dialog::History;
 use crate::transport::CallTransport;
 use crate::turn::{CallTime, EndReason, OrderedLine, ReplyId, TurnInput, TurnPolicy};
 
@@ -327,15 +326,16 @@ impl Call {
         if let Some(lender) = &self.acting.surroundings.lender {
             self.engines = lender.for_call(&self.conversation, self.grant);
         }
-        self.assistant = Some(assistant);
         self.config = Arc::clone(&config);
         if with_history {
             self.history.instruct(&config.agent.system_prompt);
         } else {
-            self.history = History::for_call(&config);
+            self.history =
+                crate::dialog::History::for_call(&config, &assistant.declarations(&config));
             let known = self.acting.variables.clone();
             known.iter().for_each(|(name, value)| self.remember_variable(name, value));
         }
+        self.assistant = Some(assistant);
         self.guard = guard_of(&config).map(Arc::new);
         let policy = config.agent.language_policy.as_str().into();
         self.languages = LanguageLock::new(config.agent.languages.clone(), policy);

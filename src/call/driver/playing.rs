@@ -31,6 +31,7 @@ impl Call {
             self.reply = None;
             self.acting.said(id);
             self.history.agent_was_heard(&heard);
+            self.tooling.heard(id, &heard);
             self.reporter.finish(id, &heard, false);
             self.read_on();
             self.input(now, TurnInput::ReplyEnded { reply: id, outcome });
@@ -73,6 +74,7 @@ impl Call {
         let (heard, caption) = stopped.map(|s| (s.heard, s.caption)).unzip();
         caption.into_iter().for_each(|caption| transport.send_caption(caption));
         let heard = heard.unwrap_or_default();
+        self.tooling.heard(id, &heard);
         match why {
             StopReason::CallerWentOn => {
                 self.history.retract_caller(&reply.to);

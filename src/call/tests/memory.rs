@@ -114,8 +114,8 @@ impl LanguageModel for Diligent {
             .boxed()
     }
 
-    fn read_ahead(&self, _: String, messages: Vec<ChatMessage>) -> BoxFuture<'static, ()> {
-        self.read_ahead.lock().unwrap().push(messages);
+    fn read_ahead(&self, request: Generation) -> BoxFuture<'static, ()> {
+        self.read_ahead.lock().unwrap().push(request.messages);
         Box::pin(tokio::time::sleep(Duration::from_millis(30)))
     }
 }

@@ -53,6 +53,16 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Search an assistant's documents; print the passages and their scores
+    Search {
+        /// Its name or file
+        target: String,
+        /// What a caller would ask
+        question: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Hold the conversations of test files and judge the answers
     Test(test::Args),
 }
@@ -68,6 +78,9 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         Command::Show { target, language, json } => {
             let assistant = find(&config, &target)?;
             show(&assistant, language.as_deref(), json)
+        }
+        Command::Search { target, question, json } => {
+            search(&find(&config, &target)?, &question, json)
         }
         Command::Test(args) => test::run(args, config).await,
     }
@@ -95,6 +108,31 @@ pub(crate) fn find(config: &Config, target: &str) -> anyhow::Result<Assistant> {
     }
     let choice = crate::assistants::Choice { assistant: Some(target.to_owned()), language: None };
     Ok(Assistant::clone(library(config)?.choose(&choice)?))
+}
+
+/// Passages that are shown, whether a model would be given them or not.
+const HITS_MAX: usize = 10;
+
+fn search(assistant: &Assistant, question: &str, json: bool) -> anyhow::Result<()> {
+    let Some(index) = assistant.toolbox().index() else {
+        bail!("{} has no documents; name them under [retrieval]", assistant.name());
+    };
+    let hits = index.search(question, HITS_MAX);
+    if json {
+        println!("{}", serde_json::to_string_pretty(&hits)?);
+        return Ok(());
+    }
+    if hits.is_empty() {
+        println!("No word of this question is in the {} passages.", index.len());
+    }
+    for hit in hits {
+        let mark = if hit.score >= index.score_min() { " " } else { "-" };
+        let text: String = hit.passage.text.chars().take(160).collect();
+        println!("{mark} {:.2}  {}  {}", hit.score, hit.passage.place, hit.passage.title);
+        println!("        {text}");
+    }
+    println!("Marked with - : below score_min_percent = {:.0}", index.score_min() * 100.0);
+    Ok(())
 }
 
 fn is_file(target: &str) -> bool {

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use super::outcome::{ConversationOutcome, FileOutcome, Outcome, TurnOutcome};
@@ -19,10 +18,10 @@ use crate::audio::CALLER_RATE_HZ;
 use crate::call::{self, CallSetup, Clerk, Conclusion, SpeculationGate, Surroundings};
 use crate::cli::progress::Waiting;
 use crate::cli::say::speech_of;
+use crate::cli::tool_turn::TextTools;
 use crate::config::Config;
-use crate::dialog::History;
 use crate::dialog::record::Transcript;
-use crate::engines::llm::{Generated, Generation, LanguageModel, ScriptedLlm};
+use crate::engines::llm::{LanguageModel, ScriptedLlm};
 use crate::engines::{Engines, RunningEngines};
 use crate::speech::{language_of, written};
 use crate::supervisor::EngineKind;
@@ -111,11 +110,23 @@ fn load(files: &[PathBuf], config: &Config) -> Result<Vec<(Script, Arc<Assistant
             }
         };
         match Library::load_one(&script.assistant, config, &voices) {
-            Ok(assistant) => loaded.push((script, Arc::new(assistant.without_chance()))),
+            Ok(assistant) => {
+                let assistant = with_fakes(assistant.without_chance(), &script);
+                loaded.push((script, Arc::new(assistant)));
+            }
             Err(wrong) => findings.0.extend(wrong.0),
         }
     }
     if findings.0.is_empty() { Ok(loaded) } else { Err(findings) }
+}
+
+/// A tool of which the script says what it brings does nothing else.
+fn with_fakes(assistant: Assistant, script: &Script) -> Assistant {
+    if script.tool_results.is_empty() {
+        return assistant;
+    }
+    let faked = assistant.toolbox().faked(&script.tool_results);
+    assistant.with_toolbox(faked)
 }
 
 fn file_outcome(
@@ -144,7 +155,7 @@ async fn by_script(scripts: &[(Script, Arc<Assistant>)]) -> anyhow::Result<Vec<F
                 Ok(replies.pop_front().unwrap_or_default())
             };
             let llm = ScriptedLlm::new(next, Duration::ZERO, Duration::ZERO);
-            conversations.push(in_text(conversation, assistant, &llm, false).await?);
+            conversations.push(in_text(conversation, assistant, &llm, false, false).await?);
         }
         files.push(file_outcome(script, assistant, "scripted", conversations));
     }
@@ -165,7 +176,7 @@ async fn by_text(
     for (script, assistant) in scripts {
         let mut conversations = Vec::new();
         for conversation in &script.conversations {
-            conversations.push(in_text(conversation, assistant, &llm, outcome).await?);
+            conversations.push(in_text(conversation, assistant, &llm, true, outcome).await?);
         }
         files.push(file_outcome(script, assistant, &config.llm.model, conversations));
     }
@@ -178,29 +189,30 @@ async fn in_text(
     conversation: &Conversation,
     assistant: &Assistant,
     llm: &dyn LanguageModel,
+    judge_tools: bool,
     outcome: bool,
 ) -> anyhow::Result<ConversationOutcome> {
     let begun = assistant.config(conversation.language.as_deref().unwrap_or_default());
-    let mut history = History::for_call(begun);
+    let mut history = crate::dialog::History::for_call(begun, &assistant.declarations(begun));
     history.agent_was_heard(&begun.agent.welcome);
     let mut turns = Vec::new();
+    let mut tools = TextTools::default();
     for turn in &conversation.turns {
         let config = assistant.config(language_of(&turn.say, &begun.agent.languages));
         history.instruct(&config.agent.system_prompt);
         history.caller_said(&turn.say);
-        let mut pieces = llm.generate(Generation {
-            conversation: format!("test {}", conversation.name),
-            messages: history.messages(),
-            max_tokens: config.llm.reply_tokens_max,
-            temperature: config.llm.temperature,
-        });
-        let mut reply = String::new();
-        while let Some(piece) = pieces.next().await {
-            match piece? {
-                Generated::Text(text) => reply.push_str(&text),
-                Generated::Done(_) => break,
-            }
+        let name = format!("test {}", conversation.name);
+        let (history_now, say) = (&mut history, &turn.say);
+        let answer =
+            tools.answer(&name, say, assistant, config, history_now, llm, &mut |_| {}).await?;
+        let mut unmet = Vec::new();
+        if let Some(tool) = turn.expect_tool.as_ref().filter(|_| judge_tools)
+            && !answer.tools.iter().any(|(name, _)| name == tool)
+        {
+            let called: Vec<_> = answer.tools.iter().map(|(name, _)| name.as_str()).collect();
+            unmet.push(Unmet(format!("called {called:?}, not {tool:?}")));
         }
+        let reply = answer.text;
         // What is judged is what would be heard.
         let reply = written(&reply);
         history.agent_was_heard(&reply);
@@ -208,7 +220,10 @@ async fn in_text(
             line: turn.line,
             say: turn.say.clone(),
             heard: None,
-            unmet: turn.expect.check(&reply, assistant.languages()),
+            unmet: {
+                unmet.extend(turn.expect.check(&reply, assistant.languages()));
+                unmet
+            },
             reply,
         });
     }

@@ -61,12 +61,8 @@ impl LanguageModel for FallbackLlm {
     }
 
     /// Only here: nothing is sent away before there is a question.
-    fn read_ahead(
-        &self,
-        conversation: String,
-        messages: Vec<ChatMessage>,
-    ) -> BoxFuture<'static, ()> {
-        self.local.read_ahead(conversation, messages)
+    fn read_ahead(&self, request: Generation) -> BoxFuture<'static, ()> {
+        self.local.read_ahead(request)
     }
 }
 
@@ -97,6 +93,10 @@ impl Writing {
                     }
                     self.given.push_str(&news);
                     return Some(Ok(Generated::Text(news)));
+                }
+                Ok(Some(Ok(call @ Generated::ToolCall(_)))) => {
+                    step.succeeded();
+                    return Some(Ok(call));
                 }
                 Ok(Some(Ok(done @ Generated::Done(_)))) => {
                     step.succeeded();

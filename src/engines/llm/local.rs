@@ -8,7 +8,7 @@ use sawt_engine_protocol::v1::language_model_client::LanguageModelClient;
 use sawt_engine_protocol::v1::{self, FinishReason};
 use tonic::Streaming;
 
-use super::{ChatMessage, Generated, Generation, GenerationStats, LanguageModel, Role};
+use super::{ChatMessage, Generated, Generation, GenerationStats, LanguageModel, Role, ToolCall};
 use crate::engines::EngineError;
 use crate::engines::rpc::{RESTART_PATIENCE, error_of};
 use crate::supervisor::EngineHandle;
@@ -42,19 +42,12 @@ struct Writing {
 
 impl LanguageModel for LocalLlm {
     fn generate(&self, request: Generation) -> BoxStream<'static, Result<Generated, EngineError>> {
-        let messages = request
-            .messages
-            .into_iter()
-            .map(|m| v1::ChatMessage {
-                role: match m.role {
-                    Role::System => v1::Role::System,
-                    Role::User => v1::Role::User,
-                    Role::Assistant => v1::Role::Assistant,
-                }
-                .into(),
-                content: m.content,
-            })
-            .collect();
+        let messages = request.messages.into_iter().map(message).collect();
+        let tools = request.tools.iter().map(|tool| v1::ToolDeclaration {
+            name: tool.name.clone(),
+            description: tool.description.clone(),
+            parameters: tool.parameters.clone(),
+        });
         let writing = Writing {
             engine: self.engine.clone(),
             request: v1::GenerateRequest {
@@ -65,6 +58,9 @@ impl LanguageModel for LocalLlm {
                 top_p: 0.0,
                 seed: 0,
                 stop: Vec::new(),
+                tools: tools.collect(),
+                reply_schema: request.reply_schema,
+                tool_required: request.tool_required,
             },
             events: None,
             given: String::new(),
@@ -79,15 +75,26 @@ impl LanguageModel for LocalLlm {
         .boxed()
     }
 
-    fn read_ahead(
-        &self,
-        conversation: String,
-        messages: Vec<ChatMessage>,
-    ) -> BoxFuture<'static, ()> {
-        let request = Generation { conversation, messages, max_tokens: 1, temperature: 0.0 };
-        let mut tokens = self.generate(request);
+    fn read_ahead(&self, request: Generation) -> BoxFuture<'static, ()> {
+        let mut tokens = self.generate(Generation { max_tokens: 1, temperature: 0.0, ..request });
         async move { while tokens.next().await.is_some() {} }.boxed()
     }
+}
+
+fn message(message: ChatMessage) -> v1::ChatMessage {
+    let ChatMessage { role, content } = message;
+    let (role, content, tool_call) = match role {
+        Role::System => (v1::Role::System, content, None),
+        Role::User => (v1::Role::User, content, None),
+        Role::Assistant => (v1::Role::Assistant, content, None),
+        Role::Tool => (v1::Role::Tool, content, None),
+        Role::ToolCall => {
+            let call = ToolCall::of_content(&content);
+            let call = call.map(|ToolCall { name, arguments }| v1::ToolCall { name, arguments });
+            (v1::Role::Assistant, String::new(), call)
+        }
+    };
+    v1::ChatMessage { role: role.into(), content, tool_call }
 }
 
 impl Writing {
@@ -102,6 +109,9 @@ impl Writing {
                         self.given.push_str(&news);
                         return Some(Ok(Generated::Text(news)));
                     }
+                }
+                Ok(Some(Event::ToolCall(v1::ToolCall { name, arguments }))) => {
+                    return Some(Ok(Generated::ToolCall(ToolCall { name, arguments })));
                 }
                 Ok(Some(Event::Done(done))) => {
                     self.over = true;

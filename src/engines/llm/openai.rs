@@ -41,7 +41,9 @@ impl OpenAiLlm {
             let role = match message.role {
                 Role::System => "system",
                 Role::User => "user",
-                Role::Assistant => "assistant",
+                // Tools run here; elsewhere the model reads what was called, and what that brought.
+                Role::Assistant | Role::ToolCall => "assistant",
+                Role::Tool => "user",
             };
             json!({ "role": role, "content": message.content })
         };

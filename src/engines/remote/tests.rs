@@ -193,6 +193,7 @@ async fn ask(engines: &Engines, stage: Stage) -> String {
                 while let Some(token) = tokens.next().await {
                     match token {
                         Ok(Generated::Text(text)) => words += &text,
+                        Ok(Generated::ToolCall(call)) => words += &call.name,
                         Ok(Generated::Done(_)) => {}
                         Err(error) => words += &format!("! {}", kind(&error)),
                     }

@@ -16,6 +16,9 @@ struct Counting {
 impl Compute for Counting {
     type Sampler = ();
     fn sampler(&self, _: &Sampling) {}
+    fn constrain(&self, (): &mut (), _: &str) -> Result<(), ComputeError> {
+        Ok(())
+    }
     fn cache(&mut self, _: &CacheOp) -> Result<(), ComputeError> {
         Ok(())
     }
@@ -71,6 +74,9 @@ impl Running {
             max_tokens,
             sampling: Sampling { temperature: 0.0, top_p: 0.0, seed: 0 },
             stops: stops.iter().map(ToString::to_string).collect(),
+            tools: Vec::new(),
+            call_begun: false,
+            grammar: None,
             forgotten: 0,
             events,
             received_at: now(),
@@ -85,6 +91,7 @@ fn answer(mut stream: mpsc::Receiver<Event>) -> Result<(String, GenerateDone), S
     let mut text = String::new();
     while let Some(event) = stream.blocking_recv() {
         match event?.event.unwrap() {
+            generate_event::Event::ToolCall(call) => panic!("no tool was declared: {call:?}"),
             generate_event::Event::Text(piece) => text += &piece,
             generate_event::Event::Done(done) => return Ok((text, done)),
         }

@@ -289,6 +289,6 @@ async fn what_may_be_thrown_away_is_heard_here_or_not_at_all() {
     let engines = engines(Local::Unavailable, &site(&peer.base_url()), ALL);
     let partial = crate::engines::stt::Utterance { partial: true, ..super::utterance() };
     assert!(engines.stt.transcribe(partial).await.is_err());
-    engines.llm.read_ahead("c".into(), question().messages).await;
+    engines.llm.read_ahead(question()).await;
     assert_eq!(peer.connections(), 0);
 }

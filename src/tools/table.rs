@@ -1,0 +1,281 @@
+//! Tables that an operator keeps: CSV, or a table of a SQLite file. Read whole into memory when the
+//! assistant is read, so that a model's arguments never come near a query language.
+//!
+//! Text is compared folded: vowel signs, the seats of alif, ة and ه, Eastern digits and the article
+//! make no difference.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::Brought;
+use crate::speech::normalise::{Form, normalise};
+
+const ROWS_MAX: usize = 20_000;
+const COLUMNS_MAX: usize = 64;
+const CELL_CHARS_MAX: usize = 1_000;
+
+/// Values of a column that are told to the model as the only ones.
+const CHOICES_MAX: usize = 40;
+
+/// A table in memory.
+#[derive(Debug, PartialEq)]
+pub struct Table {
+    columns: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+/// Why a table can not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// The first line names the columns.
+    #[error("line {line}: {problem}; the first line names the columns, each other line is a row")]
+    Csv {
+        /// Of the file.
+        line: u64,
+        /// What the reader said.
+        problem: String,
+    },
+    /// SQLite said no.
+    #[error("not a table of a SQLite file: {0}; name the table with `from`")]
+    Sqlite(String),
+    /// More than memory should hold.
+    #[error("{0}; a table has at most {ROWS_MAX} rows and {COLUMNS_MAX} columns")]
+    TooLarge(String),
+    /// No rows.
+    #[error("the table has no rows; write some")]
+    Empty,
+}
+
+impl Table {
+    /// Reads CSV.
+    ///
+    /// # Errors
+    /// It is none, or too large.
+    pub fn from_csv(text: &[u8]) -> Result<Self, TableError> {
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
+        let wrong = |e: &csv::Error| TableError::Csv {
+            line: e.position().map_or(1, csv::Position::line),
+            problem: e.to_string(),
+        };
+        let columns = reader.headers().map_err(|e| wrong(&e))?.iter().map(cell).collect();
+        let mut rows = Vec::new();
+        for row in reader.records() {
+            rows.push(row.map_err(|e| wrong(&e))?.iter().map(cell).collect());
+            bounded_rows(rows.len())?;
+        }
+        Self::new(columns, rows)
+    }
+
+    /// Reads the table `name` of the SQLite file at `path`, which is opened for reading only.
+    ///
+    /// # Errors
+    /// It is none, or too large.
+    pub fn from_sqlite(path: &Path, name: &str) -> Result<Self, TableError> {
+        use rusqlite::OpenFlags;
+        let sqlite = |e: rusqlite::Error| TableError::Sqlite(e.to_string());
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = rusqlite::Connection::open_with_flags(path, flags).map_err(sqlite)?;
+        // The name is the operator's; quoted, it is a name whatever is in it.
+        let query =
+            format!("SELECT * FROM \"{}\" LIMIT {}", name.replace('"', "\"\""), ROWS_MAX + 1);
+        let mut statement = connection.prepare(&query).map_err(sqlite)?;
+        let columns: Vec<String> = statement.column_names().into_iter().map(cell).collect();
+        let width = columns.len();
+        let mut found = statement.query([]).map_err(sqlite)?;
+        let mut rows = Vec::new();
+        while let Some(row) = found.next().map_err(sqlite)? {
+            let value = |n| -> Result<String, rusqlite::Error> {
+                use rusqlite::types::ValueRef;
+                Ok(match row.get_ref(n)? {
+                    ValueRef::Null | ValueRef::Blob(_) => String::new(),
+                    ValueRef::Integer(n) => n.to_string(),
+                    ValueRef::Real(n) => n.to_string(),
+                    ValueRef::Text(text) => cell(&String::from_utf8_lossy(text)),
+                })
+            };
+            rows.push((0..width).map(value).collect::<Result<_, _>>().map_err(sqlite)?);
+            bounded_rows(rows.len())?;
+        }
+        Self::new(columns, rows)
+    }
+
+    fn new(columns: Vec<String>, rows: Vec<Vec<String>>) -> Result<Self, TableError> {
+        if columns.len() > COLUMNS_MAX {
+            return Err(TableError::TooLarge(format!("{} columns", columns.len())));
+        }
+        if rows.is_empty() {
+            return Err(TableError::Empty);
+        }
+        Ok(Self { columns, rows })
+    }
+
+    /// Its columns.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The different values of a column, where there are few enough to name them all.
+    pub fn choices(&self, column: &str) -> Vec<String> {
+        let Some(at) = self.columns.iter().position(|c| c == column) else { return Vec::new() };
+        let mut choices: Vec<String> = Vec::new();
+        for row in &self.rows {
+            if !row[at].is_empty() && !choices.contains(&row[at]) {
+                choices.push(row[at].clone());
+                if choices.len() > CHOICES_MAX {
+                    return Vec::new();
+                }
+            }
+        }
+        choices
+    }
+}
+
+fn bounded_rows(rows: usize) -> Result<(), TableError> {
+    let more = || TableError::TooLarge(format!("more than {ROWS_MAX} rows"));
+    if rows > ROWS_MAX { Err(more()) } else { Ok(()) }
+}
+
+fn cell(text: &str) -> String {
+    text.trim_start_matches('\u{feff}').trim().chars().take(CELL_CHARS_MAX).collect()
+}
+
+/// Looks up rows of a table.
+#[derive(Debug)]
+pub struct TableTool {
+    /// Where.
+    pub table: Arc<Table>,
+    /// Columns that are asked for, which are the arguments.
+    pub by: Vec<String>,
+    /// Columns that are told; none: all.
+    pub tell: Vec<String>,
+    /// Most rows that are told.
+    pub rows_max: usize,
+}
+
+impl TableTool {
+    /// The rows that these arguments mean: those that are equal, else those that hold the words.
+    pub fn run(&self, arguments: &Map<String, Value>) -> Brought {
+        let columns = &self.table.columns;
+        let asked: Vec<(usize, String)> = self
+            .by
+            .iter()
+            .filter_map(|name| {
+                let at = columns.iter().position(|column| column == name)?;
+                let text = arguments.get(name)?;
+                let text = text.as_str().map_or_else(|| text.to_string(), str::to_owned);
+                Some((at, fold(&text))).filter(|(_, text)| !text.is_empty())
+            })
+            .collect();
+        if asked.is_empty() {
+            return Brought::failure("say what to look for");
+        }
+        let matching = |same: fn(&str, &str) -> bool| -> Vec<&Vec<String>> {
+            let fits =
+                |row: &&Vec<String>| asked.iter().all(|(at, text)| same(&fold(&row[*at]), text));
+            self.table.rows.iter().filter(fits).take(self.rows_max + 1).collect()
+        };
+        let mut found = matching(|cell, text| cell == text);
+        if found.is_empty() {
+            found =
+                matching(|cell, text| !cell.is_empty() && (holds(cell, text) || holds(text, cell)));
+        }
+        if found.is_empty() {
+            let known = self.by.iter().map(|name| (name.clone(), json!(self.table.choices(name))));
+            let known: Map<String, Value> = known.collect();
+            return Brought::json(&json!({ "found": "nothing", "known": known }));
+        }
+        let more = found.len() > self.rows_max;
+        found.truncate(self.rows_max);
+        let rows = found.into_iter().map(|row| {
+            let cells = columns.iter().zip(row);
+            let told = |name: &String| self.tell.is_empty() || self.tell.contains(name);
+            let cells = cells.filter(|(name, cell)| told(name) && !cell.is_empty());
+            Value::Object(cells.map(|(name, cell)| (name.clone(), json!(cell))).collect())
+        });
+        let rows: Vec<Value> = rows.collect();
+        match (rows.as_slice(), more) {
+            ([one], false) => Brought::json(one),
+            (_, false) => Brought::json(&json!(rows)),
+            (_, true) => Brought::json(&json!({ "rows": rows, "more": "ask more exactly" })),
+        }
+    }
+}
+
+/// Whether the words of `part` stand in `whole`, one after the other.
+fn holds(whole: &str, part: &str) -> bool {
+    format!(" {whole} ").contains(&format!(" {part} "))
+}
+
+fn fold(text: &str) -> String {
+    let folded = normalise(text, Form::Folded);
+    let words = folded.split(' ').map(|word| match word.strip_prefix("ال") {
+        Some(rest) if rest.chars().count() >= 2 => rest,
+        _ => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BRANCHES: &str =
+        "city,district,hours\nالرياض,العُليا,9-16\nالرياض,الملز,9-14\nجدّة,الحمراء,10-17\n";
+
+    fn tool(by: &[&str]) -> TableTool {
+        let table = Arc::new(Table::from_csv(BRANCHES.as_bytes()).unwrap());
+        let by = by.iter().map(|&name| name.to_owned()).collect();
+        TableTool { table, by, tell: vec!["district".into(), "hours".into()], rows_max: 5 }
+    }
+
+    fn ask(tool: &TableTool, arguments: &Value) -> String {
+        tool.run(arguments.as_object().unwrap()).text
+    }
+
+    #[test]
+    fn spelling_and_the_article_make_no_difference() {
+        let by_city = tool(&["city"]);
+        assert_eq!(
+            ask(&by_city, &json!({"city": "جده"})),
+            r#"{"district":"الحمراء","hours":"10-17"}"#
+        );
+        assert!(ask(&by_city, &json!({"city": "مدينة الرياض"})).contains("الملز"));
+        let both = tool(&["city", "district"]);
+        let asked = json!({"city": "الرياض", "district": "عليا"});
+        assert_eq!(ask(&both, &asked), r#"{"district":"العُليا","hours":"9-16"}"#);
+    }
+
+    #[test]
+    fn what_is_not_there_is_answered_with_what_is() {
+        let known = ask(&tool(&["city"]), &json!({"city": "أبها"}));
+        assert_eq!(known, r#"{"found":"nothing","known":{"city":["الرياض","جدّة"]}}"#);
+        assert!(tool(&["city"]).run(&Map::new()).failed);
+    }
+
+    #[test]
+    fn sqlite_is_read_like_csv_and_names_are_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bank.db");
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let create = "CREATE TABLE \"fees \"\"x\" (of TEXT, sar REAL); \
+                      INSERT INTO \"fees \"\"x\" VALUES ('transfer', 5), ('card', 30.5)";
+        connection.execute_batch(create).unwrap();
+        let table = Table::from_sqlite(&path, "fees \"x").unwrap();
+        assert_eq!(table.columns(), ["of", "sar"]);
+        assert_eq!(table.choices("of"), ["transfer", "card"]);
+        let injected = Table::from_sqlite(&path, "x\"; DROP TABLE fees; --");
+        assert!(matches!(injected, Err(TableError::Sqlite(_))));
+        std::fs::write(&path, b"no database at all").unwrap();
+        assert!(Table::from_sqlite(&path, "fees").is_err());
+    }
+
+    #[test]
+    fn broken_tables_say_where() {
+        let error = Table::from_csv(b"a,b\n1,2\n1,2,3\n").unwrap_err().to_string();
+        assert!(error.starts_with("line 3"), "{error}");
+        assert!(matches!(Table::from_csv(b"a,b\n"), Err(TableError::Empty)));
+        assert!(Table::from_csv(b"\xff\xfe\n\xff").is_err());
+    }
+}
