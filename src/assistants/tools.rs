@@ -86,6 +86,10 @@ impl File<'_> {
         let description = texts(section, "description", languages, DESCRIPTION_CHARS_MAX);
         let confirm = texts(section, "confirm", languages, QUESTION_CHARS_MAX);
         let filler = texts(section, "filler", languages, 60);
+        let say = texts(section, "say", languages, DESCRIPTION_CHARS_MAX);
+        if let Some(problem) = say.values().find_map(|say| crate::tools::say::check(say).err()) {
+            section.push(section.line, "say", problem);
+        }
         if description.is_empty() {
             let next = "is not there; say what it does and when the model should call it";
             section.push(section.line, "description", next);
@@ -150,7 +154,17 @@ impl File<'_> {
                 (Kind::Dtmf, same(keys))
             }
         };
-        Some(Tool { name, description, parameters, kind, confirm, filler, timeout, reads_only })
+        Some(Tool {
+            name,
+            description,
+            parameters,
+            kind,
+            confirm,
+            say,
+            filler,
+            timeout,
+            reads_only,
+        })
     }
 
     fn tables(&mut self, section: &Section<'_>, languages: &[String]) -> ByLanguage<TableTool> {

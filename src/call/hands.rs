@@ -43,8 +43,8 @@ pub(crate) struct Used {
 pub(crate) enum Next {
     /// The model reads what was added to the conversation.
     Model,
-    /// The caller is asked, and the reply is over.
-    Ask(String),
+    /// The caller is asked or told this, and the reply is over.
+    Say(String),
 }
 
 impl Hands {
@@ -140,14 +140,17 @@ impl HandsTurn {
     }
 
     /// Does what the caller has said yes to. The reply is wanted.
-    pub(crate) async fn run_confirmed(&mut self, messages: &mut Vec<ChatMessage>) {
+    pub(crate) async fn run_confirmed(&mut self, messages: &mut Vec<ChatMessage>) -> Next {
         let confirmed = self.hands.ledger().take_confirmed();
-        let Some(Confirmed(Asked { tool, arguments, .. })) = confirmed else { return };
+        let Some(Confirmed(Asked { tool, arguments, .. })) = confirmed else { return Next::Model };
         self.decided = true;
         let call = ToolCall { name: tool, arguments: Value::Object(arguments).to_string() };
         let checked = self.hands.toolbox.check(&call, language(&self.config), false);
-        if let Ok(Step::Run(request) | Step::Ask(request, _)) = checked {
-            self.run(call, request, messages).await;
+        match checked {
+            Ok(Step::Run(request) | Step::Ask(request, _)) => {
+                self.run(call, request, messages).await
+            }
+            Err(_) => Next::Model,
         }
     }
 
@@ -160,14 +163,11 @@ impl HandsTurn {
         self.steps += 1;
         let language = language(&self.config);
         match self.hands.toolbox.check(&call, language, self.read_results) {
-            Ok(Step::Run(request)) => {
-                self.run(call, request, messages).await;
-                Next::Model
-            }
+            Ok(Step::Run(request)) => self.run(call, request, messages).await,
             Ok(Step::Ask(Request { tool, arguments, .. }, question)) => {
                 let asked = Asked { tool, arguments, question: question.clone() };
                 self.hands.ledger().ask(u64::from(self.reply.0), asked);
-                Next::Ask(question)
+                Next::Say(question)
             }
             Err(refusal) => {
                 tracing::warn!(tool = ?call.name, "A call of a tool was refused.");
@@ -178,7 +178,13 @@ impl HandsTurn {
         }
     }
 
-    async fn run(&mut self, call: ToolCall, request: Request, messages: &mut Vec<ChatMessage>) {
+    async fn run(
+        &mut self,
+        call: ToolCall,
+        request: Request,
+        messages: &mut Vec<ChatMessage>,
+    ) -> Next {
+        let Request { tool, arguments, .. } = request.clone();
         let begun = self.hands.ledger().begin(&request.tool, &request.arguments);
         let brought = match begun {
             Err(before) => before,
@@ -186,6 +192,11 @@ impl HandsTurn {
         };
         self.read_results |= !brought.failed;
         add(messages, &call, &brought);
+        let toolbox = &self.hands.toolbox;
+        match toolbox.words(&tool, language(&self.config), &arguments, &brought) {
+            Some(words) => Next::Say(words),
+            None => Next::Model,
+        }
     }
 
     async fn run_now(&mut self, call: ToolCall, mut request: Request) -> Brought {

@@ -63,6 +63,13 @@ impl TextTools {
                 history.tool_used(&call, &brought.message(&call.name));
                 answer.tools.push((call.name, call.arguments));
                 decided = true;
+                if let Some(words) =
+                    toolbox.words(&request.tool, &language, &request.arguments, &brought)
+                {
+                    tell(&words);
+                    answer.text.push_str(&words);
+                    return Ok(answer);
+                }
             }
         }
         for step in 0..=config.tools.steps_max + 1 {
@@ -126,6 +133,13 @@ impl TextTools {
                             let Request { tool, arguments, .. } = &request;
                             self.ledger.end(tool, arguments, Some(brought.clone()));
                             answer.tools.push((call.name.clone(), call.arguments.clone()));
+                            if let Some(words) = toolbox.words(tool, &language, arguments, &brought)
+                            {
+                                history.tool_used(&call, &brought.message(&call.name));
+                                tell(&words);
+                                answer.text.push_str(&words);
+                                return Ok(answer);
+                            }
                             brought
                         }
                     }

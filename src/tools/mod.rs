@@ -15,6 +15,7 @@ mod mcp;
 mod message;
 #[cfg(test)]
 mod peer;
+pub mod say;
 pub mod spec;
 mod table;
 mod toolbox;

@@ -26,6 +26,9 @@ pub struct Tool {
     pub kind: Kind,
     /// What the caller is asked before it runs, a template of its arguments. Empty: they are not.
     pub confirm: ByLanguage<String>,
+    /// What the caller is told of what it brought, a template (see [`super::say`]). Empty: the model
+    /// finds words.
+    pub say: ByLanguage<String>,
     /// Said while it takes its time.
     pub filler: ByLanguage<String>,
     /// Longest time it may take.

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::Brought;
 use super::mcp::McpServer;
+use super::say;
 use super::spec::{self, Kind, Tool};
 use crate::engines::llm::{ToolCall, ToolDeclaration};
 use crate::policy::egress::HttpClient;
@@ -201,6 +202,18 @@ impl Toolbox {
         spec::in_language(&tool.filler, language).map(String::as_str)
     }
 
+    /// What the caller is told of what `tool` brought, where the operator has words for it.
+    pub fn words(
+        &self,
+        tool: &str,
+        language: &str,
+        arguments: &Map<String, Value>,
+        brought: &Brought,
+    ) -> Option<String> {
+        let tool = self.tools.iter().find(|t| t.name == tool)?;
+        say::words(spec::in_language(&tool.say, language)?, arguments, brought)
+    }
+
     /// Runs what was checked. A wish is left to the call.
     pub async fn run(
         &self,
@@ -298,6 +311,7 @@ impl Toolbox {
                 parameters: tool.parameters.iter().filter_map(again).collect(),
                 kind: Kind::Fixed(results.get(&tool.name).cloned().unwrap_or_else(done)),
                 confirm: tool.confirm.clone(),
+                say: tool.say.clone(),
                 filler: tool.filler.clone(),
                 timeout: tool.timeout,
                 reads_only: tool.reads_only,

@@ -27,19 +27,18 @@ fn config() -> Option<Config> {
     Some(config)
 }
 
+fn asked_for(messages: Vec<ChatMessage>) -> Generation {
+    Generation { conversation: "memory".into(), messages, max_tokens: 60, ..Generation::default() }
+}
+
 async fn write(llm: &LocalLlm, messages: Vec<ChatMessage>) -> (String, GenerationStats) {
-    let request = Generation {
-        conversation: "memory".into(),
-        messages,
-        max_tokens: 60,
-        ..Generation::default()
-    };
-    let mut pieces = llm.generate(request);
+    let mut pieces = llm.generate(asked_for(messages));
     let (mut text, mut stats) = (String::new(), GenerationStats::default());
     while let Some(piece) = pieces.next().await {
         match piece.unwrap() {
             Generated::Text(more) => text.push_str(&more),
             Generated::Done(done) => stats = done,
+            Generated::ToolCall(call) => panic!("nothing may be called: {call:?}"),
         }
     }
     (text, stats)
@@ -52,7 +51,7 @@ async fn a_summary_in_mid_call_leaves_the_next_question_its_prefix() {
     let running = RunningEngines::start(&config, &[EngineKind::Llm]).unwrap();
     running.ready().await.unwrap();
     let llm = running.llm().unwrap();
-    let mut history = History::for_call(&config);
+    let mut history = History::for_call(&config, &[]);
     history.set_variable("customer", "4711").unwrap();
     for question in ["My name is Sarah.", "I lost my card.", "How much is a new one?"] {
         history.caller_said(question);
@@ -74,7 +73,7 @@ async fn a_summary_in_mid_call_leaves_the_next_question_its_prefix() {
     // It came in time: the new history is read ahead, and the question finds that.
     let summary = summary_of(&answer, summed.truncated).unwrap_or_else(|| "They talked.".into());
     history.summarised(task.upto, summary);
-    llm.read_ahead("memory".into(), history.messages()).await;
+    llm.read_ahead(asked_for(history.messages())).await;
     history.caller_said("What is my name?");
     let (answer, next) = write(&llm, history.messages()).await;
     println!("the new history: {next:?}\n{answer}");

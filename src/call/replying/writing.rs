@@ -54,6 +54,14 @@ fn without_braces(text: &str, depth: &mut usize) -> String {
     text.chars().filter(outside).collect()
 }
 
+/// Sends words that nobody has to write. A voice that has failed says so itself.
+async fn tell(clauses: &mpsc::Sender<String>, words: &str) {
+    let mut splitter = ClauseSplitter::default();
+    for clause in splitter.push(words).into_iter().chain(splitter.finish()) {
+        let _ = clauses.send(clause).await;
+    }
+}
+
 impl ReplyTask {
     /// Sends the words, clause by clause. Ends early when the voice has failed.
     pub(super) async fn write(
@@ -82,7 +90,10 @@ impl ReplyTask {
         };
         if let Some(hands) = hands.as_mut().filter(|hands| hands.may_confirm(&to)) {
             self.wait_until_wanted().await;
-            hands.run_confirmed(&mut messages).await;
+            if let Next::Say(words) = hands.run_confirmed(&mut messages).await {
+                tell(&clauses, &words).await;
+                return Ok(());
+            }
         }
         loop {
             let llm = &self.config.llm;
@@ -116,8 +127,8 @@ impl ReplyTask {
             }
             match hands.take(call, &mut messages).await {
                 Next::Model => {}
-                Next::Ask(question) => {
-                    let _ = clauses.send(question).await;
+                Next::Say(words) => {
+                    tell(&clauses, &words).await;
                     return Ok(());
                 }
             }

@@ -62,6 +62,7 @@ fn tool(name: &str, kind: Kind, parameters: serde_json::Value) -> Tool {
         parameters: by_tag(Schema::new(parameters).unwrap()),
         kind,
         confirm: BTreeMap::new(),
+        say: BTreeMap::new(),
         filler: BTreeMap::new(),
         timeout: Duration::from_secs(5),
         reads_only,
@@ -160,6 +161,26 @@ async fn what_can_not_be_undone_runs_after_a_yes_and_only_then() {
         assert_eq!(heard[1], (second, "I see."));
         assert_eq!(booked(&folder), bookings, "{second}: a later yes is for nothing");
     }
+}
+
+#[tokio::test]
+async fn where_the_operator_has_words_for_a_result_no_model_is_asked_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut book = book_tool(&folder, "Shall I book it for {{ day }}?");
+    book.say = by_tag("Booked for {{ day }}. {% if reference %}Thank you.{% endif %}".into());
+    let mut fee = fee_tool();
+    fee.say = by_tag("It costs {{ price }}.".into()); // which the table does not have
+    let model = model([
+        calls("fee", json!({"of": "transfer"})),
+        says("Five riyals."),
+        calls("book", json!({"day": "Sunday"})),
+    ]);
+    let report = call(&["fees", "book for sunday", "yes"], vec![book, fee], &model).await;
+    let heard = answers(&report);
+    assert_eq!(heard[0].1, "Five riyals.", "the model's, where the words do not fit");
+    assert_eq!(heard[2], ("yes", "Booked for Sunday. Thank you."));
+    assert_eq!(booked(&folder), 1);
+    assert_eq!(model.asked.lock().unwrap().len(), 3, "not for the last");
 }
 
 #[tokio::test]

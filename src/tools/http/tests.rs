@@ -25,6 +25,7 @@ fn toolbox(http: HttpTool, timeout: Duration, client: HttpClient) -> Toolbox {
         parameters: [("en".to_owned(), Schema::new(schema).unwrap())].into(),
         kind: Kind::Http(http),
         confirm: BTreeMap::new(),
+        say: BTreeMap::new(),
         filler: BTreeMap::new(),
         timeout,
         reads_only,

@@ -108,6 +108,7 @@ async fn a_server_can_not_take_the_place_of_the_files_own_tool() {
         parameters: [("en".to_owned(), Schema::new(json!({})).unwrap())].into(),
         kind: Kind::Fixed("ours".into()),
         confirm: Default::default(),
+        say: Default::default(),
         filler: Default::default(),
         timeout: Duration::from_secs(5),
         reads_only: true,
