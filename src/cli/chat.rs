@@ -175,7 +175,12 @@ impl Chat {
                 stats.first_token_ms
             );
         }
-        let answer = answer.text;
+        let mut answer = answer.text;
+        if answer.trim().is_empty() {
+            eprintln!("[no words; in a call this is said in their place:]");
+            answer.clone_from(&self.config.agent.apology);
+            println!("{answer}");
+        }
         self.history.agent_was_heard(&answer);
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::engines::EngineError;
 use crate::engines::llm::{
     Generated, Generation, GenerationStats, LanguageModel, Role, ToolCall, ToolDeclaration,
 };
-use crate::tools::{Asked, Brought, Confirmed, Ledger, Request, Step};
+use crate::tools::{Asked, Brought, Confirmed, Ledger, Request, Step, without_braces};
 
 /// As `call::hands` has it.
 const NO_TOOL: &str = "answer_without_tool";
@@ -105,10 +105,13 @@ impl TextTools {
                 tools,
                 ..Generation::default()
             });
-            let mut called = None;
+            let (mut called, mut depth) = (None, 0);
             while let Some(piece) = pieces.next().await {
                 match piece? {
-                    Generated::Text(text) => {
+                    Generated::Text(mut text) => {
+                        if !toolbox.is_empty() {
+                            text = without_braces(&text, &mut depth);
+                        }
                         tell(&text);
                         answer.text.push_str(&text);
                     }

@@ -59,3 +59,18 @@ pub fn messages_dir(config: &Config) -> PathBuf {
         )
     })
 }
+
+/// What small models write of a call in the middle of their words is in braces, as nothing is that
+/// people say. `depth`: of the braces that are open, 0 before the first piece of a reply.
+pub(crate) fn without_braces(text: &str, depth: &mut usize) -> String {
+    let outside = |c: &char| {
+        let inside = *depth > 0;
+        match c {
+            '{' => *depth += 1,
+            '}' => *depth = depth.saturating_sub(1),
+            _ => return !inside,
+        }
+        false
+    };
+    text.chars().filter(outside).collect()
+}

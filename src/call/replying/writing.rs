@@ -13,6 +13,7 @@ use crate::call::hands::Next;
 use crate::dialog::ClauseSplitter;
 use crate::engines::EngineError;
 use crate::engines::llm::{Generated, Generation, ToolCall};
+use crate::tools::without_braces;
 
 /// Tokens that a prepared reply reads after its first clause and before it is committed.
 const PREPARED_TOKENS_AHEAD: u32 = 16;
@@ -37,21 +38,6 @@ enum Wrote {
     Call(ToolCall),
     /// The voice has failed and says what went wrong.
     NobodySpeaks,
-}
-
-/// What small models write of a call in the middle of their words is in braces, as nothing is that
-/// people say.
-fn without_braces(text: &str, depth: &mut usize) -> String {
-    let outside = |c: &char| {
-        let inside = *depth > 0;
-        match c {
-            '{' => *depth += 1,
-            '}' => *depth = depth.saturating_sub(1),
-            _ => return !inside,
-        }
-        false
-    };
-    text.chars().filter(outside).collect()
 }
 
 /// Sends words that nobody has to write. A voice that has failed says so itself.
