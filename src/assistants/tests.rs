@@ -4,6 +4,7 @@
 mod reload;
 mod remote;
 mod rules;
+mod tools;
 
 use std::fs;
 use std::path::Path;

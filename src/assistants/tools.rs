@@ -94,16 +94,14 @@ impl File<'_> {
             let next = "is not there; say what it does and when the model should call it";
             section.push(section.line, "description", next);
         }
-        let declared = section.value("parameters").and_then(|placed| {
-            let wrong = |e: String| section.push(placed.line, "parameters", e);
-            Schema::new(placed.value.clone()).map_err(wrong).ok()?;
-            Some(placed.value)
-        });
         let same = |schema: serde_json::Value| -> ByLanguage<Schema> {
             let of = |tag: &String| Some((tag.clone(), Schema::new(schema.clone()).ok()?));
             languages.iter().filter_map(of).collect()
         };
         let none = || json!({ "type": "object", "properties": {} });
+        let (declared, shown_to_model) = schemas(section, languages);
+        let or_none =
+            |found: ByLanguage<Schema>| if declared.is_empty() { same(none()) } else { found };
         let mut reads_only = false;
         let (kind, parameters) = match kind.value.as_str() {
             "table" => {
@@ -117,14 +115,14 @@ impl File<'_> {
                 (Kind::Table(tables), parameters)
             }
             "http" => {
-                let http = http(section, declared.as_ref())?;
+                let http = http(section, &declared)?;
                 reads_only = http.method == Method::Get;
-                (Kind::Http(http), same(declared.unwrap_or_else(none)))
+                (Kind::Http(http), or_none(shown_to_model))
             }
             "message" => {
                 let file = crate::tools::messages_dir(self.config());
                 let file = file.join(format!("{}.jsonl", self.stem()));
-                (Kind::Message(MessageTool { file }), same(declared.unwrap_or_else(none)))
+                (Kind::Message(MessageTool { file }), or_none(shown_to_model))
             }
             "search" => {
                 reads_only = true;
@@ -277,16 +275,61 @@ impl File<'_> {
     }
 }
 
-fn http(section: &Section<'_>, parameters: Option<&serde_json::Value>) -> Option<HttpTool> {
+/// `parameters`: one JSON schema, or one for each language as `[tools.parameters.ar]`. As they are written, and
+/// compiled; empty where there are none.
+fn schemas(
+    section: &Section<'_>,
+    languages: &[String],
+) -> (ByLanguage<serde_json::Value>, ByLanguage<Schema>) {
+    let (mut written, mut compiled) = (ByLanguage::new(), ByLanguage::new());
+    let Some(Placed { value, line }) = section.value("parameters") else {
+        return (written, compiled);
+    };
+    // A schema of an object has a "type", which is no language.
+    let by_language = value.as_object().filter(|keys| {
+        !keys.is_empty() && !keys.contains_key("type") && keys.keys().all(|key| key.len() <= 3)
+    });
+    for tag in languages {
+        let Some(schema) = by_language.map_or(Some(&value), |keys| keys.get(tag)) else {
+            let key = format!("parameters.{tag}");
+            section.push(line, &key, "is not there; each language needs one");
+            continue;
+        };
+        match Schema::new(schema.clone()) {
+            Ok(schema) => drop(compiled.insert(tag.clone(), schema)),
+            Err(problem) => {
+                section.push(line, "parameters", problem);
+                if by_language.is_none() {
+                    break; // once is enough
+                }
+            }
+        }
+        written.insert(tag.clone(), schema.clone());
+    }
+    for key in by_language.iter().flat_map(|keys| keys.keys()) {
+        if !languages.contains(key) {
+            section.push(
+                line,
+                &format!("parameters.{key}"),
+                "is none of this assistant's languages",
+            );
+        }
+    }
+    (written, compiled)
+}
+
+fn http(section: &Section<'_>, parameters: &ByLanguage<serde_json::Value>) -> Option<HttpTool> {
     let Some(url) = section.text("url", 1_000) else {
         section.push(section.line, "url", "is not there; write https://host/path/{argument}");
         return None;
     };
     let template = UrlTemplate::new(&url.value);
     let template = template.map_err(|e| section.push(url.line, "url", e.to_string())).ok()?;
-    let known = parameters.and_then(|p| p.get("properties")).and_then(|p| p.as_object());
+    let lacks = |schema: &serde_json::Value, name: &str| {
+        schema.get("properties").and_then(|known| known.get(name)).is_none()
+    };
     for name in template.names() {
-        if !known.is_some_and(|known| known.contains_key(name)) {
+        if parameters.is_empty() || parameters.values().any(|schema| lacks(schema, name)) {
             let message = format!("{{{name}}} is none of its parameters; declare it there");
             section.push(url.line, "url", message);
         }
@@ -294,10 +337,10 @@ fn http(section: &Section<'_>, parameters: Option<&serde_json::Value>) -> Option
     let method = section.text("method", 10);
     let method = match method {
         None => Method::Get,
-        Some(named) => Method::named(&named.value).or_else(|| {
+        Some(named) => Method::named(&named.value).unwrap_or_else(|| {
             section.push(named.line, "method", "is one of GET, POST, PUT, PATCH, DELETE");
-            None
-        })?,
+            Method::Get
+        }),
     };
     let mut headers = Vec::new();
     if let Some(section) = section.section("headers") {
