@@ -39,12 +39,6 @@ const LIMITS: &[(&str, &str)] = &[
     ("silence_prompt_s", "agent.silence_prompt_s"),
 ];
 
-/// Keys that people will look for.
-const NOT_YET: &[(&str, &str)] = &[
-    ("lexicon", "an assistant's own lexicon is not available yet; use the site's"),
-    ("fillers", "an assistant's own fillers are not available yet; use the site's"),
-];
-
 /// What an assistant is laid over.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Site<'a> {
@@ -138,7 +132,7 @@ impl File<'_> {
         self.engines(&root);
         let remote = super::remote::read(&root);
         let outcome = super::outcome::read(&root);
-        root.finish(&NOT_YET.iter().copied().collect());
+        root.finish(&BTreeMap::new());
 
         let mut configs = BTreeMap::new();
         for language in &languages {
@@ -463,9 +457,29 @@ impl File<'_> {
         }
     }
 
+    /// How words are spoken and what covers a wait: what is not named here stays as the site has it.
+    fn phrases(&self, root: &Section<'_>) -> Vec<Override> {
+        let (agent, tts) = (&self.site.config.agent, &self.site.config.tts);
+        let maps = [
+            ("lexicon", &tts.lexicon, "tts.lexicon"),
+            ("fillers", &agent.fillers, "agent.fillers"),
+        ];
+        let merged = maps.into_iter().filter_map(|(name, of_the_site, key)| {
+            let section = root.section(name)?;
+            let mut texts = of_the_site.clone();
+            for Placed { value: entry, .. } in section.names() {
+                let text = section.text(&entry, LINE_CHARS_MAX);
+                texts.extend(text.map(|text| (entry, text.value)));
+            }
+            let value = Placed { value: texts.into_iter().collect(), line: section.line };
+            Some(Override { key: key.into(), section: "", name: name.into(), value })
+        });
+        merged.collect()
+    }
+
     /// The site's configuration with what the assistant lays over it under the site's own keys.
     fn overridden(&self, root: &Section<'_>) -> Config {
-        let mut overrides: Vec<Override> = Vec::new();
+        let mut overrides = self.phrases(root);
         let mut take = |section: &Section<'_>, name: &str, of: &'static str, key: String| {
             if let Some(value) = section.value(name) {
                 overrides.push(Override { key, section: of, name: name.to_owned(), value });

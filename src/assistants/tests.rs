@@ -174,6 +174,36 @@ name = "book"
 }
 
 #[test]
+fn lexicon_and_fillers_are_laid_over_the_sites() {
+    let more = "[lexicon]\nSTC = \"our own\"\n[fillers]\nen = \"Let me look. | A moment.\"\n";
+    let text = format!("{DESK}{more}");
+    let dir = folder(&[("desk.toml", &text), DESK_FILES[1], DESK_FILES[2]]);
+    let mut site = Config::default();
+    site.tts.lexicon =
+        [("STC", "the site's"), ("POS", "till")].map(|(a, b)| (a.into(), b.into())).into();
+    let library = Library::load(&Folder::Disk(dir.path().to_owned()), &site, &voices()).unwrap();
+    let desk = library.default().config("en");
+    let lexicon: Vec<_> = desk.tts.lexicon.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    assert_eq!(lexicon, [("POS", "till"), ("STC", "our own")]);
+    assert_eq!(desk.agent.fillers["en"], "Let me look. | A moment.");
+    assert_eq!(desk.agent.fillers["ar"], site.agent.fillers["ar"]);
+
+    check_desk(
+        &format!("{DESK}[lexicon]\nSTC = 5\n[fillers]\nen = \"{}\"\n", "long ".repeat(20)),
+        expect![[r#"
+            desk.toml:13: lexicon.STC: expected text in quotes, found an integer
+            desk.toml:14: fillers: the answer waits for a filler's end: give at most 20 for en, of at most 60 characters each
+        "#]],
+    );
+    check_desk(
+        &format!("lexicon = 3\n{DESK}"),
+        expect![[r#"
+            desk.toml:1: lexicon: expected a section: write [lexicon] and its keys below, found an integer
+        "#]],
+    );
+}
+
+#[test]
 fn what_is_missing_is_told() {
     check(
         &[("desk.toml", "")],
