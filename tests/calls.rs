@@ -2,8 +2,10 @@
 //!
 //! - `programs`: the programs under test, started and watched from outside.
 //! - `house`: one server and one `sawt serve` that the tests share; calls come one after another.
+//! - `prompter`: ears that a test speaks into.
 //! - `phone`: a caller in a test's hands. `speech`: what it says, and what was said to it.
 //! - `talk`: questions are answered: spoken, typed, interrupted, unasked. `arabic`: in Arabic.
+//! - `booking`: the bank's example books an appointment through its tool, asked and confirmed.
 //! - `languages`: a caller who changes the language is answered in it.
 //! - `waiting`: a late answer is covered; captions keep time with the voice.
 //! - `invented`: what is no speech becomes no words; `noises` makes two hundred such sounds.
@@ -22,6 +24,7 @@
 
 mod calls {
     mod arabic;
+    mod booking;
     mod churn;
     mod commands;
     mod faults;
@@ -33,6 +36,7 @@ mod calls {
     mod official;
     mod phone;
     mod programs;
+    mod prompter;
     mod routing;
     mod speech;
     mod talk;

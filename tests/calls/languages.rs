@@ -4,13 +4,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use sawt::assistants::{Folder, Library, Voices};
 use sawt::call::CallSetup;
 use sawt::config::Config;
-use sawt::engines::stt::{SpeechToText, Transcript, Utterance};
 use sawt::engines::tts::{Synthesis, Synthesized, TextToSpeech};
 use sawt::engines::{EngineError, Engines, RunningEngines};
 use sawt::supervisor::EngineKind;
@@ -20,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::house::{agent_token, enter};
 use super::phone::{Mic, Phone, library};
 use super::programs::bin_dir;
+use super::prompter::Prompter;
 use super::speech::spoken;
 
 /// What is asked, in which language, and whose voice answers.
@@ -28,25 +27,6 @@ const TURNS: [(&str, &str, &str); 3] = [
     ("Do you speak English? How many days are there in a week?", "en", "en_US-joe-medium"),
     ("شكرا لك، وما هي عاصمة مصر؟", "ar", "espeak-ar"),
 ];
-
-/// Hears what the test says that is being said, however often it is asked.
-#[derive(Debug, Default)]
-struct Prompter(Mutex<(&'static str, &'static str)>);
-
-#[async_trait]
-impl SpeechToText for Prompter {
-    async fn transcribe(&self, _: Utterance) -> Result<Transcript, EngineError> {
-        let (text, language) = *self.0.lock().unwrap();
-        Ok(Transcript {
-            text: text.into(),
-            language: language.into(),
-            language_probability: 0.95,
-            confidence: 0.9,
-            no_speech_probability: 0.0,
-            inference_ms: 1,
-        })
-    }
-}
 
 /// Passes on what a voice says, and remembers whose it was.
 struct Overheard {
@@ -108,7 +88,7 @@ async fn a_caller_who_changes_the_language_is_followed_there_and_back() {
 
     let mut answers = Vec::new();
     for (question, language, voice) in TURNS {
-        *prompter.0.lock().unwrap() = (question, language);
+        prompter.hears(question, language);
         said.lock().unwrap().clear();
         let mark = phone.mark();
         phone.say(&speech).await;
