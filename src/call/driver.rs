@@ -7,6 +7,7 @@ mod acting;
 mod asides;
 mod ending;
 mod feelings;
+mod following;
 mod playing;
 mod routing;
 mod tooling;
@@ -34,6 +35,7 @@ use super::speculation::{Preparation, PreparedReply, SpeculationGate};
 use super::speech_gate::SpeechEdge;
 use asides::Asides;
 use feelings::Feelings;
+use following::Following;
 
 use crate::assistants::Assistant;
 use crate::config::Config;
@@ -78,6 +80,8 @@ pub struct CallSetup {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Transcript(UtteranceId, Result<Heard, EngineError>),
+    /// Words so far of the speech that began then.
+    SoFar(CallTime, String),
     Reply(ReplyId, ReplyEvent),
     Judged(CallTime, Result<f32, EngineError>),
     /// A filler of this language can be said from now on.
@@ -191,6 +195,7 @@ struct Call {
     routing: Routing,
     tooling: Tooling,
     feelings: Feelings,
+    following: Following,
     asides: Asides,
 }
 
@@ -262,6 +267,7 @@ impl Call {
             caller_segment: 0,
             fillers: Fillers::default(),
             feelings: Feelings::default(),
+            following: Following::default(),
             asides: Asides::new(&gate),
             gate,
             rendering,
@@ -276,6 +282,7 @@ impl Call {
             || self.acting.is_busy()
             || self.reply.as_ref().is_some_and(|r| !r.complete)
             || self.prepared.as_ref().is_some_and(|p| !p.rests)
+            || self.following.is_busy()
     }
 
     fn input(&mut self, now: CallTime, input: TurnInput) {
@@ -322,6 +329,7 @@ impl Call {
                 self.judging.stop(); // the caller has answered that question
                 self.asides.caller_spoke(now);
             }
+            self.following.hears(&edge, self.config.turn.partials_after_ms);
             self.input(
                 now,
                 match edge {
@@ -335,6 +343,7 @@ impl Call {
             );
         }
         self.machine.handle_timeout(now);
+        self.listen_along(now);
     }
 
     /// What is known of the conversation is read while nobody waits: the instructions during the
@@ -368,6 +377,7 @@ impl Call {
     fn handle_outcome(&mut self, now: CallTime, outcome: Outcome) {
         match outcome {
             Outcome::Transcript(utterance, result) => self.transcribed(now, utterance, result),
+            Outcome::SoFar(from, words) => self.heard_so_far(from, &words),
             Outcome::Reply(reply, event) => self.reply_event(now, reply, event),
             Outcome::Judged(at, judged) => {
                 if let Some(judgement) = self.judging.judged(at, judged) {
@@ -478,6 +488,9 @@ impl Call {
     /// Does what the machine wants; returns why the call ended, when it did.
     fn obey(&mut self, transport: &mut dyn CallTransport) -> Option<EndReason> {
         let now = transport.now();
+        if let Some(caption) = self.following.caption.take() {
+            transport.send_caption(caption);
+        }
         while let Some(output) = self.machine.poll_output() {
             match output {
                 TurnOutput::Transcribe { utterance, from, until, partial } => {
@@ -536,6 +549,7 @@ impl Call {
                     }
                 }
                 TurnOutput::Unanswered { utterance: _, why } => {
+                    self.following.turn_is_over();
                     self.asides.nobody_waits();
                     self.reporter.unanswered(why);
                 }
@@ -594,6 +608,7 @@ impl Call {
         let transcript = self.transcript_at.take().filter(|_| speech_ended.is_some());
         self.reporter.begin(reply, to, speech_ended, transcript, now);
         self.asides.nobody_waits();
+        self.following.turn_is_over();
         self.feel(to);
         self.history.caller_said(to);
         self.tooling.turn_begins(to);

@@ -22,6 +22,7 @@ mod acting;
 mod after;
 mod assistant;
 mod feelings;
+mod following;
 mod hearing;
 mod hostile;
 mod interruption;

@@ -250,6 +250,9 @@ pub struct TurnConfig {
     /// Pause in the caller's voice, in milliseconds, that already asks for its transcript; asked
     /// again when the caller goes on. 0: wait until speech has ended (`vad.silence_ms_min`).
     pub early_transcript_ms: u32,
+    /// Speech, in milliseconds, after which its words so far are shown and read by the language model while the
+    /// caller still speaks; again whenever there is twice as much. 0: never.
+    pub partials_after_ms: u32,
     /// Speech over the agent, in milliseconds, after which it falls silent until it is known what
     /// was said. Less: the agent is silent sooner, and stumbles over more coughs.
     pub interruption_pause_ms: u32,
@@ -293,6 +296,7 @@ impl Default for TurnConfig {
             speculation: true,
             speculation_calls_max: 0,
             early_transcript_ms: 40,
+            partials_after_ms: 2_000,
             interruption_pause_ms: 120,
             interruption_ms: 500,
             interruption_words_min: 1,

@@ -166,6 +166,7 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
         c.that(marks.is_none(), key, "words are parted by spaces alone, as in \"and but or\"");
     }
     c.within("turn.early_transcript_ms", turn.early_transcript_ms, 0, 5_000);
+    c.within("turn.partials_after_ms", turn.partials_after_ms, 0, 60_000);
     c.within("turn.interruption_pause_ms", turn.interruption_pause_ms, 0, 10_000);
     c.within("turn.interruption_words_min", turn.interruption_words_min, 1, 20);
     c.within("turn.resume_after_ms", turn.resume_after_ms, 200, 30_000);

@@ -49,9 +49,9 @@ impl CallTransport for Reader {
 }
 
 /// What came of a call: its report, what was shown, what was heard of the agent.
-struct Heard {
-    report: CallReport,
-    shown: Vec<(u64, Caption)>,
+pub(super) struct Heard {
+    pub(super) report: CallReport,
+    pub(super) shown: Vec<(u64, Caption)>,
     agent: Vec<i16>,
 }
 
@@ -90,7 +90,7 @@ impl Heard {
     }
 }
 
-async fn late_call(config: Config, turns: Vec<Vec<i16>>, engines: Engines) -> Heard {
+pub(super) async fn late_call(config: Config, turns: Vec<Vec<i16>>, engines: Engines) -> Heard {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("call.wav");
     let options = WavOptions { agent_rate_hz: RATE_HZ, out: Some(out.clone()), real_time: true };
