@@ -486,6 +486,7 @@ impl File<'_> {
             }
         };
         take(root, "speech_speed", "", "tts.speed".into());
+        take(root, "language_policy", "", "agent.language_policy".into());
         if let Some(limits) = root.section("limits") {
             for (name, key) in LIMITS {
                 take(&limits, name, "limits", (*key).to_owned());

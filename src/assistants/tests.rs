@@ -75,12 +75,16 @@ fn check_desk(text: &str, expected: Expect) {
 #[test]
 fn an_assistant_is_a_configuration_for_each_of_its_languages() {
     let more = "[limits]\nturns_max = 9\n[turn]\nendpointing_ms = 700\n[voices]\nar = \"ar_JO-kareem-medium\"\n";
-    let text = format!("speech_speed = 0.9\n{DESK}{more}");
+    let text = format!("speech_speed = 0.9\nlanguage_policy = \"stay\"\n{DESK}{more}");
     let dir = folder(&[("desk.toml", &text), DESK_FILES[1], DESK_FILES[2]]);
     let library = load(&dir).unwrap();
     let desk = library.default();
     assert_eq!((desk.name(), desk.title()), ("desk", "desk"));
     let (ar, en) = (desk.config("ar"), desk.config("en"));
+    assert_eq!(
+        (ar.agent.language_policy.as_str(), en.agent.language_policy.as_str()),
+        ("stay", "stay")
+    );
     assert_eq!(ar.agent.welcome, "أهلًا بك في المتجر.");
     assert_eq!(ar.agent.goodbye, "مع السلامة.");
     assert_eq!(ar.agent.languages, ["ar", "en"]);
@@ -174,7 +178,7 @@ name = "book"
 }
 
 #[test]
-fn lexicon_and_fillers_are_laid_over_the_sites() {
+fn lexicon_fillers_and_language_policy_are_laid_over_the_sites() {
     let more = "[lexicon]\nSTC = \"our own\"\n[fillers]\nen = \"Let me look. | A moment.\"\n";
     let text = format!("{DESK}{more}");
     let dir = folder(&[("desk.toml", &text), DESK_FILES[1], DESK_FILES[2]]);
@@ -194,6 +198,12 @@ fn lexicon_and_fillers_are_laid_over_the_sites() {
             desk.toml:13: lexicon.STC: expected text in quotes, found an integer
             desk.toml:14: fillers: the answer waits for a filler's end: give at most 20 for en, of at most 60 characters each
         "#]],
+    );
+    check_desk(
+        &format!("language_policy = \"leave\"\n{DESK}"),
+        expect![[r#"
+        desk.toml:1: language_policy: "leave" is none of ["follow", "stay"]
+    "#]],
     );
     check_desk(
         &format!("lexicon = 3\n{DESK}"),
