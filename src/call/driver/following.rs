@@ -90,6 +90,12 @@ impl Following {
     }
 }
 
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.drop_question();
+    }
+}
+
 impl Call {
     /// Asks for the words so far, where they are due and nobody waits for anything else.
     pub(super) fn listen_along(&mut self, now: CallTime) {
