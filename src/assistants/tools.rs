@@ -99,9 +99,7 @@ impl File<'_> {
             languages.iter().filter_map(of).collect()
         };
         let none = || json!({ "type": "object", "properties": {} });
-        let (declared, shown_to_model) = schemas(section, languages);
-        let or_none =
-            |found: ByLanguage<Schema>| if declared.is_empty() { same(none()) } else { found };
+        let declared = schemas(section, languages);
         let mut reads_only = false;
         let (kind, parameters) = match kind.value.as_str() {
             "table" => {
@@ -115,14 +113,14 @@ impl File<'_> {
                 (Kind::Table(tables), parameters)
             }
             "http" => {
-                let http = http(section, &declared)?;
+                let http = http(section, declared.as_ref())?;
                 reads_only = http.method == Method::Get;
-                (Kind::Http(http), or_none(shown_to_model))
+                (Kind::Http(http), declared.unwrap_or_else(|| same(none())))
             }
             "message" => {
                 let file = crate::tools::messages_dir(self.config());
                 let file = file.join(format!("{}.jsonl", self.stem()));
-                (Kind::Message(MessageTool { file }), or_none(shown_to_model))
+                (Kind::Message(MessageTool { file }), declared.unwrap_or_else(|| same(none())))
             }
             "search" => {
                 reads_only = true;
@@ -275,16 +273,10 @@ impl File<'_> {
     }
 }
 
-/// `parameters`: one JSON schema, or one for each language as `[tools.parameters.ar]`. As they are written, and
-/// compiled; empty where there are none.
-fn schemas(
-    section: &Section<'_>,
-    languages: &[String],
-) -> (ByLanguage<serde_json::Value>, ByLanguage<Schema>) {
-    let (mut written, mut compiled) = (ByLanguage::new(), ByLanguage::new());
-    let Some(Placed { value, line }) = section.value("parameters") else {
-        return (written, compiled);
-    };
+/// `parameters`: one JSON schema, or one for each language as `[tools.parameters.ar]`; those that are right.
+fn schemas(section: &Section<'_>, languages: &[String]) -> Option<ByLanguage<Schema>> {
+    let Placed { value, line } = section.value("parameters")?;
+    let mut schemas = ByLanguage::new();
     // A schema of an object has a "type", which is no language.
     let by_language = value.as_object().filter(|keys| {
         !keys.is_empty() && !keys.contains_key("type") && keys.keys().all(|key| key.len() <= 3)
@@ -296,7 +288,7 @@ fn schemas(
             continue;
         };
         match Schema::new(schema.clone()) {
-            Ok(schema) => drop(compiled.insert(tag.clone(), schema)),
+            Ok(schema) => drop(schemas.insert(tag.clone(), schema)),
             Err(problem) => {
                 section.push(line, "parameters", problem);
                 if by_language.is_none() {
@@ -304,7 +296,6 @@ fn schemas(
                 }
             }
         }
-        written.insert(tag.clone(), schema.clone());
     }
     for key in by_language.iter().flat_map(|keys| keys.keys()) {
         if !languages.contains(key) {
@@ -315,21 +306,21 @@ fn schemas(
             );
         }
     }
-    (written, compiled)
+    Some(schemas)
 }
 
-fn http(section: &Section<'_>, parameters: &ByLanguage<serde_json::Value>) -> Option<HttpTool> {
+fn http(section: &Section<'_>, parameters: Option<&ByLanguage<Schema>>) -> Option<HttpTool> {
     let Some(url) = section.text("url", 1_000) else {
         section.push(section.line, "url", "is not there; write https://host/path/{argument}");
         return None;
     };
     let template = UrlTemplate::new(&url.value);
     let template = template.map_err(|e| section.push(url.line, "url", e.to_string())).ok()?;
-    let lacks = |schema: &serde_json::Value, name: &str| {
-        schema.get("properties").and_then(|known| known.get(name)).is_none()
+    let lacks = |schema: &Schema, name: &str| {
+        schema.json().get("properties").and_then(|known| known.get(name)).is_none()
     };
     for name in template.names() {
-        if parameters.is_empty() || parameters.values().any(|schema| lacks(schema, name)) {
+        if parameters.is_none_or(|by| by.values().any(|schema| lacks(schema, name))) {
             let message = format!("{{{name}}} is none of its parameters; declare it there");
             section.push(url.line, "url", message);
         }

@@ -11,10 +11,10 @@ mod following;
 mod playing;
 mod routing;
 mod tooling;
+mod transcribing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -24,7 +24,7 @@ use super::action::{Action, Ordered, Reason, Surroundings, SwitchboardError};
 use super::aside::AsideOutcome;
 use super::fillers::{self, Fillers};
 use super::hands::Used;
-use super::hearing::{Ears, Heard, UsualLevel};
+use super::hearing::{Heard, UsualLevel};
 use super::judging::Judging;
 use super::language::LanguageLock;
 use super::listening::{Listening, Sound};
@@ -41,7 +41,6 @@ use crate::assistants::Assistant;
 use crate::config::Config;
 use crate::dialog::History;
 use crate::engines::llm::Generation;
-use crate::engines::stt::Utterance;
 use crate::engines::{EngineError, Engines};
 use crate::policy::residency::Grant;
 use crate::speech::guard::Guard;
@@ -558,41 +557,6 @@ impl Call {
             }
         }
         None
-    }
-
-    fn transcribe(
-        &mut self,
-        utterance: UtteranceId,
-        from: CallTime,
-        until: CallTime,
-        partial: bool,
-    ) {
-        let request = Utterance {
-            pcm: self.listening.cut(from, until),
-            languages: self.languages.expected(),
-            prompt: self.config.stt.prompt.clone(),
-            partial,
-        };
-        let patience = Duration::from_millis(u64::from(self.config.stt.timeout_ms));
-        let sound = self.listening.sound(from, until);
-        let ears = Ears {
-            stt: Arc::clone(&self.engines.stt),
-            lock: self.languages.clone(),
-            guard: self.guard.clone(),
-            from,
-            sound,
-            usual_dbfs: self.usual_level.dbfs(),
-        };
-        let outcomes = self.outcomes.clone();
-        let task = tokio::spawn(async move {
-            let result = tokio::time::timeout(patience, ears.hear(request)).await;
-            let result =
-                result.unwrap_or(Err(EngineError::TimedOut { engine: "stt", after: patience }));
-            // Fails only when the call is over.
-            let _ = outcomes.send(Outcome::Transcript(utterance, result)).await;
-        });
-        let asked = Transcription { from, until, sound, task: task.abort_handle() };
-        self.transcriptions.insert(utterance, asked);
     }
 
     /// The caller's words are answered: they enter the history and the report, and their caption

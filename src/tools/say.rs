@@ -28,14 +28,22 @@ pub(super) fn words(
     if let Ok(Value::Object(fields)) = serde_json::from_str(&brought.text) {
         known.extend(fields);
     }
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(FUEL));
-    let known = minijinja::Value::from(minijinja::value::Serde(&known));
-    let words = environment.render_str(template, known);
+    let words = rendered(template, &known, UndefinedBehavior::Strict);
     let words = words.inspect_err(|error| tracing::info!(%error, "`say` does not fit the result."));
     let words: String = words.ok()?.trim().chars().take(CHARS_MAX).collect();
     (!words.is_empty()).then_some(words)
+}
+
+/// The template with what is `known` in it, in a bounded number of steps.
+pub(super) fn rendered(
+    template: &str,
+    known: &Map<String, Value>,
+    undefined: UndefinedBehavior,
+) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(undefined);
+    environment.set_fuel(Some(FUEL));
+    environment.render_str(template, minijinja::Value::from(minijinja::value::Serde(known)))
 }
 
 /// What is wrong with a template, whatever a tool may bring.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use minijinja::Environment;
+use minijinja::UndefinedBehavior;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
@@ -340,15 +340,8 @@ impl PartialEq for Toolbox {
 
 /// The question with the arguments in it. What a caller is asked is what is going to be done.
 fn fill(question: &str, arguments: &Map<String, Value>) -> String {
-    let mut environment = Environment::new();
-    environment.set_fuel(Some(10_000));
-    let arguments: std::collections::BTreeMap<&str, minijinja::Value> = arguments
-        .iter()
-        .map(|(name, value)| {
-            (name.as_str(), minijinja::Value::from(minijinja::value::Serde(value)))
-        })
-        .collect();
-    let filled = environment.render_str(question, arguments).unwrap_or_else(|error| {
+    let filled = say::rendered(question, arguments, UndefinedBehavior::default());
+    let filled = filled.unwrap_or_else(|error| {
         tracing::warn!(%error, "A question could not be filled in.");
         question.to_owned()
     });

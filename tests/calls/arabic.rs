@@ -5,16 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sawt::audio::rms;
-use sawt::call::CallSetup;
 use sawt::config::Config;
 use sawt::engines::stt::ScriptedStt;
 use sawt::engines::{Engines, RunningEngines};
 use sawt::supervisor::EngineKind;
-use sawt::transport::livekit::{JoinOptions, LiveKitTransport};
-use tokio_util::sync::CancellationToken;
 
-use super::house::{agent_token, enter};
-use super::phone::{Mic, Phone, RATE_HZ, library};
+use super::house::{agent, enter, setup};
+use super::phone::{Mic, Phone, RATE_HZ};
 use super::programs::bin_dir;
 use super::speech::spoken;
 
@@ -41,20 +38,9 @@ async fn an_arabic_question_is_answered_in_arabic_speech_and_captions() {
     let engines = Engines { stt, ..running.for_calls(&config).unwrap().unwrap() };
 
     let phone = Phone::join(server, "arabic", Mic::On).await;
-    let token = agent_token(server, "arabic");
     let model = config.llm.model.clone();
-    let transport =
-        LiveKitTransport::join(server.url(), &token, JoinOptions::new(library())).await.unwrap();
-    let setup = CallSetup {
-        call_id: "arabic".into(),
-        assistant: None,
-        config: Arc::new(config),
-        engines,
-        observer: None,
-        surroundings: Default::default(),
-        hang_up: CancellationToken::new(),
-    };
-    let agent = tokio::spawn(sawt::call::run(Box::new(transport), setup));
+    let setup = setup("arabic", Arc::new(config), engines);
+    let agent = agent(server, "arabic", setup).await;
     phone.hear_welcome().await;
     let mark = phone.mark();
     phone.say(&speech).await;

@@ -10,12 +10,10 @@ use sawt::call::CallSetup;
 use sawt::config::Config;
 use sawt::engines::{Engines, RunningEngines};
 use sawt::supervisor::EngineKind;
-use sawt::transport::livekit::{JoinOptions, LiveKitTransport};
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
-use super::house::{agent_token, enter};
-use super::phone::{Mic, Phone, library};
+use super::house::{agent, enter, setup};
+use super::phone::{Mic, Phone};
 use super::programs::bin_dir;
 use super::prompter::Prompter;
 use super::speech::spoken;
@@ -73,19 +71,11 @@ async fn the_bank_books_an_appointment_after_the_callers_yes() {
             engines = Engines { stt: Arc::clone(&prompter) as _, ..engines };
         }
         let phone = Phone::join(server, &room, Mic::On).await;
-        let token = agent_token(server, &room);
-        let options = JoinOptions::new(library());
         let setup = CallSetup {
-            call_id: room.clone(),
             assistant: Some(Arc::clone(&bank)),
-            config: Arc::clone(bank.config(case.language)),
-            engines,
-            observer: None,
-            surroundings: Default::default(),
-            hang_up: CancellationToken::new(),
+            ..setup(&room, Arc::clone(bank.config(case.language)), engines)
         };
-        let transport = LiveKitTransport::join(server.url(), &token, options).await.unwrap();
-        let agent = tokio::spawn(sawt::call::run(Box::new(transport), setup));
+        let agent = agent(server, &room, setup).await;
         phone.hear_welcome().await;
 
         let mut answers = Vec::new();
@@ -95,13 +85,7 @@ async fn the_bank_books_an_appointment_after_the_callers_yes() {
             let speech = spoken(if heard { words } else { "I would like an appointment, please." });
             let speech = speech.await;
             let mark = phone.mark();
-            phone.say(&speech).await;
-            phone.until_speech(mark, "answer", 40).await;
-            phone.hear_out(mark, "answer", 2).await;
-            let (caller, captions) = {
-                let heard = phone.heard();
-                (heard.words(mark.lines, false), heard.words(mark.lines, true))
-            };
+            let (caller, captions) = phone.ask(mark, &speech).await;
             println!("caller: {caller}\nagent: {captions}");
             answers.push(captions);
         }

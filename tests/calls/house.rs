@@ -1,12 +1,19 @@
 //! The server and the agent that the tests share, and the turn-taking among tests: a machine of
 //! two cores carries one call at a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use livekit_api::access_token::{AccessToken, VideoGrants};
+use sawt::call::{CallReport, CallSetup};
+use sawt::config::Config;
+use sawt::engines::Engines;
 use sawt::livekit_api::LiveKitApi;
 use sawt::transport::livekit::dev_server::{DevServer, DevServerOptions};
+use sawt::transport::livekit::{JoinOptions, LiveKitTransport};
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::phone::library;
 use super::programs::{Serve, bin_dir};
@@ -84,8 +91,32 @@ pub(super) async fn people_in(server: &DevServer, room: &str) -> u32 {
     rooms.iter().find(|r| r.name == room).map_or(0, |r| r.participants)
 }
 
+/// A call in `room` with no assistant and nobody around.
+pub(super) fn setup(room: &str, config: Arc<Config>, engines: Engines) -> CallSetup {
+    CallSetup {
+        call_id: room.into(),
+        assistant: None,
+        config,
+        engines,
+        observer: None,
+        surroundings: Default::default(),
+        hang_up: CancellationToken::new(),
+    }
+}
+
+/// An agent of the test's own joins `room` and holds the call.
+pub(super) async fn agent(
+    server: &DevServer,
+    room: &str,
+    setup: CallSetup,
+) -> JoinHandle<CallReport> {
+    let (token, options) = (agent_token(server, room), JoinOptions::new(library()));
+    let transport = LiveKitTransport::join(server.url(), &token, options).await.unwrap();
+    tokio::spawn(sawt::call::run(Box::new(transport), setup))
+}
+
 /// What an agent of the test's own joins `room` with.
-pub(super) fn agent_token(server: &DevServer, room: &str) -> String {
+fn agent_token(server: &DevServer, room: &str) -> String {
     AccessToken::with_api_key(server.api_key(), server.api_secret())
         .with_ttl(Duration::from_secs(600))
         .with_identity(&format!("agent-{room}"))

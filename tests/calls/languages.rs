@@ -12,11 +12,9 @@ use sawt::config::Config;
 use sawt::engines::tts::{Synthesis, Synthesized, TextToSpeech};
 use sawt::engines::{EngineError, Engines, RunningEngines};
 use sawt::supervisor::EngineKind;
-use sawt::transport::livekit::{JoinOptions, LiveKitTransport};
-use tokio_util::sync::CancellationToken;
 
-use super::house::{agent_token, enter};
-use super::phone::{Mic, Phone, library};
+use super::house::{agent, enter, setup};
+use super::phone::{Mic, Phone};
 use super::programs::bin_dir;
 use super::prompter::Prompter;
 use super::speech::spoken;
@@ -71,19 +69,8 @@ async fn a_caller_who_changes_the_language_is_followed_there_and_back() {
     let engines = Engines { stt: Arc::clone(&prompter) as _, tts: Arc::new(voices), ..engines };
 
     let phone = Phone::join(server, "languages", Mic::On).await;
-    let token = agent_token(server, "languages");
-    let transport =
-        LiveKitTransport::join(server.url(), &token, JoinOptions::new(library())).await.unwrap();
-    let setup = CallSetup {
-        call_id: "languages".into(),
-        assistant: Some(starter),
-        config,
-        engines,
-        observer: None,
-        surroundings: Default::default(),
-        hang_up: CancellationToken::new(),
-    };
-    let agent = tokio::spawn(sawt::call::run(Box::new(transport), setup));
+    let setup = CallSetup { assistant: Some(starter), ..setup("languages", config, engines) };
+    let agent = agent(server, "languages", setup).await;
     phone.hear_welcome().await;
 
     let mut answers = Vec::new();
@@ -91,13 +78,7 @@ async fn a_caller_who_changes_the_language_is_followed_there_and_back() {
         prompter.hears(question, language);
         said.lock().unwrap().clear();
         let mark = phone.mark();
-        phone.say(&speech).await;
-        phone.until_speech(mark, "answer", 40).await;
-        phone.hear_out(mark, "answer", 2).await;
-        let (caller, captions) = {
-            let heard = phone.heard();
-            (heard.words(mark.lines, false), heard.words(mark.lines, true))
-        };
+        let (caller, captions) = phone.ask(mark, &speech).await;
         let spoke = said.lock().unwrap().clone();
         println!("{language}: {caller}\n  captions: {captions}\n  spoken: {spoke:?}");
         assert_eq!(caller, question, "the caller's caption");

@@ -215,6 +215,15 @@ impl Phone {
         .await;
     }
 
+    /// Says `speech` and hears the answer out; what both sides' captions show of it since `mark`.
+    pub(super) async fn ask(&self, mark: Mark, speech: &[i16]) -> (String, String) {
+        self.say(speech).await;
+        self.until_speech(mark, "answer", 40).await;
+        self.hear_out(mark, "answer", 2).await;
+        let heard = self.heard();
+        (heard.words(mark.lines, false), heard.words(mark.lines, true))
+    }
+
     /// Waits for the agent and its welcome.
     pub(super) async fn hear_welcome(&self) {
         let nothing = Mark { spans: 0, lines: 0, states: 0, samples: 0 };

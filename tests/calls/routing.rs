@@ -17,14 +17,14 @@ use sawt::records::{Records, StoredCall};
 use sawt::rules::{Why, replay};
 use sawt::service::LiveKitSwitchboard;
 use sawt::transport::livekit::dev_server::DevServer;
-use sawt::transport::livekit::{JoinOptions, LiveKitTransport, Room, RoomOptions, Sdk};
+use sawt::transport::livekit::{Room, RoomOptions, Sdk};
 use sawt::turn::EndReason;
 use sawt::worker::{self, AcceptedJob, WorkerOptions, WorkerStatus};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::house::{agent_token, api, enter};
+use super::house::{self, api, enter};
 use super::phone::{Mic, Phone, RATE_HZ, library};
 
 const DESK: &str = r#"
@@ -76,24 +76,18 @@ async fn agent(server: &DevServer, room: &str) -> JoinHandle<CallReport> {
         vad_fallback: vad,
         turn_detector: None,
     };
-    let token = agent_token(server, room);
-    let options = JoinOptions::new(library());
-    let transport = LiveKitTransport::join(server.url(), &token, options).await.unwrap();
+    let config = Arc::clone(assistant.config(""));
     let setup = CallSetup {
-        call_id: room.into(),
-        config: Arc::clone(assistant.config("")),
         assistant: Some(assistant),
-        engines,
-        observer: None,
         surroundings: Surroundings {
             library: Some(others),
             switchboard: Some(Arc::new(LiveKitSwitchboard { api: api(server), room: room.into() })),
             mood: Some(Arc::new(Scripted)),
             ..Surroundings::default()
         },
-        hang_up: CancellationToken::new(),
+        ..house::setup(room, config, engines)
     };
-    tokio::spawn(sawt::call::run(Box::new(transport), setup))
+    house::agent(server, room, setup).await
 }
 
 /// The queue: a worker of that name. Each job is told before anybody joins.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sawt::call::{CallReport, CallSetup};
+use sawt::call::CallReport;
 use sawt::config::Config;
 use sawt::engines::llm::ScriptedLlm;
 use sawt::engines::stt::ScriptedStt;
@@ -13,12 +13,10 @@ use sawt::engines::vad::energy::EnergyVad;
 use sawt::engines::{Engines, RunningEngines, VadFactory};
 use sawt::supervisor::EngineKind;
 use sawt::transport::livekit::dev_server::DevServer;
-use sawt::transport::livekit::{JoinOptions, LiveKitTransport};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-use super::house::{agent_token, enter};
-use super::phone::{Mic, Phone, library};
+use super::house::{agent, enter, setup};
+use super::phone::{Mic, Phone};
 use super::programs::{Serve, bin_dir, signal};
 
 const LONG: &str = "The harbour opens at seven in the morning and closes when the last boat \
@@ -47,19 +45,7 @@ async fn talk(
     };
     sawt::call::prepare_fillers(&config, &engines).await;
     let phone = Phone::join(server, room, Mic::None).await;
-    let options = JoinOptions::new(library());
-    let token = agent_token(server, room);
-    let transport = LiveKitTransport::join(server.url(), &token, options).await.unwrap();
-    let setup = CallSetup {
-        assistant: None,
-        call_id: room.into(),
-        config: Arc::new(config),
-        engines,
-        observer: None,
-        surroundings: Default::default(),
-        hang_up: CancellationToken::new(),
-    };
-    let agent = tokio::spawn(sawt::call::run(Box::new(transport), setup));
+    let agent = agent(server, room, setup(room, Arc::new(config), engines)).await;
     phone.hear_welcome().await;
     (phone, running, agent)
 }

@@ -9,9 +9,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use super::{Call, Outcome};
-use crate::call::hearing::Ears;
 use crate::call::speech_gate::SpeechEdge;
-use crate::engines::stt::Utterance;
 use crate::speech::language_of;
 use crate::transport::Caption;
 use crate::turn::CallTime;
@@ -104,26 +102,11 @@ impl Call {
         if busy || !self.config.turn.speculation || !self.gate.is_open() {
             return;
         }
-        let request = Utterance {
-            pcm: self.listening.cut(from, now),
-            languages: self.languages.expected(),
-            prompt: self.config.stt.prompt.clone(),
-            partial: true,
-        };
-        let ears = Ears {
-            stt: std::sync::Arc::clone(&self.engines.stt),
-            lock: self.languages.clone(),
-            guard: self.guard.clone(),
-            from,
-            sound: self.listening.sound(from, now),
-            usual_dbfs: self.usual_level.dbfs(),
-        };
-        let patience = Duration::from_millis(u64::from(self.config.stt.timeout_ms));
+        let hearing = self.hear(from, now, true);
         let outcomes = self.outcomes.clone();
         let task = tokio::spawn(async move {
             // Without them nothing is lost.
-            let heard = tokio::time::timeout(patience, ears.hear(request)).await;
-            let words = heard.ok().and_then(Result::ok).map(|heard| heard.text).unwrap_or_default();
+            let words = hearing.await.map(|heard| heard.text).unwrap_or_default();
             // Fails only when the call is over.
             let _ = outcomes.send(Outcome::SoFar(from, words)).await;
         });
