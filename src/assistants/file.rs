@@ -127,7 +127,7 @@ impl File<'_> {
         let silence_prompts = self.silence_prompts(&root, &languages, &variables);
         let rules = Arc::new(self.rules(&root, &languages, &variables));
         let toolbox = Arc::new(self.toolbox(&root, &languages));
-        let mut base = self.overridden(&root);
+        let mut base = self.overridden(&root, &languages);
         self.voices(&root, &languages, &mut base);
         self.engines(&root);
         let remote = super::remote::read(&root);
@@ -458,7 +458,7 @@ impl File<'_> {
     }
 
     /// How words are spoken and what covers a wait: what is not named here stays as the site has it.
-    fn phrases(&self, root: &Section<'_>) -> Vec<Override> {
+    fn phrases(&self, root: &Section<'_>, languages: &[String]) -> Vec<Override> {
         let (agent, tts) = (&self.site.config.agent, &self.site.config.tts);
         let maps = [
             ("lexicon", &tts.lexicon, "tts.lexicon"),
@@ -467,8 +467,18 @@ impl File<'_> {
         let merged = maps.into_iter().filter_map(|(name, of_the_site, key)| {
             let section = root.section(name)?;
             let mut texts = of_the_site.clone();
-            for Placed { value: entry, .. } in section.names() {
+            if name == "fillers" {
+                self.refuse_other_languages(&section, languages);
+            }
+            for Placed { value: entry, line } in section.names() {
                 let text = section.text(&entry, LINE_CHARS_MAX);
+                let empty = |text: &str| text.trim().is_empty();
+                if name == "lexicon"
+                    && (empty(&entry) || text.as_ref().is_some_and(|text| empty(&text.value)))
+                {
+                    let next = "is empty; write a word, and how it is said, as in STC = \"S T C\"";
+                    section.push(line, &entry, next);
+                }
                 texts.extend(text.map(|text| (entry, text.value)));
             }
             let value = Placed { value: texts.into_iter().collect(), line: section.line };
@@ -478,8 +488,8 @@ impl File<'_> {
     }
 
     /// The site's configuration with what the assistant lays over it under the site's own keys.
-    fn overridden(&self, root: &Section<'_>) -> Config {
-        let mut overrides = self.phrases(root);
+    fn overridden(&self, root: &Section<'_>, languages: &[String]) -> Config {
+        let mut overrides = self.phrases(root, languages);
         let mut take = |section: &Section<'_>, name: &str, of: &'static str, key: String| {
             if let Some(value) = section.value(name) {
                 overrides.push(Override { key, section: of, name: name.to_owned(), value });

@@ -222,6 +222,17 @@ impl<'t> Section<'t> {
         self.table.get(name).is_some_and(|item| item.as_table_like().is_some())
     }
 
+    /// Whether `name` is there.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.line_of(name).is_some()
+    }
+
+    /// Where `name` stands.
+    pub(super) fn line_of(&self, name: &str) -> Option<usize> {
+        let item = self.table.get(name).filter(|item| !item.is_none())?;
+        Some(self.reader.line_of(self.table, name, item))
+    }
+
     /// The table under `name`.
     pub(super) fn section(&self, name: &str) -> Option<Section<'t>> {
         let found = self.get(name)?;

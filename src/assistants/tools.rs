@@ -1,11 +1,18 @@
 //! `[[tools]]` and `[retrieval]` of an assistant's file: each with its schema compiled, its table and
 //! documents read, or what is wrong with it, at its line.
 
+mod heard;
+mod schemas;
+mod tables;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+
+use self::heard::{arguments, heard, results, templates, texts, unplaced};
+use self::schemas::schemas;
 
 use super::file::File;
 use super::finding::{did_you_mean, shown};
@@ -13,8 +20,8 @@ use super::section::{Placed, Section};
 use crate::retrieval::{Budget, DOCUMENT_BYTES_MAX, Index, text_of};
 use crate::tools::spec::schema_of_texts;
 use crate::tools::{
-    ByLanguage, HttpTool, Kind, McpPlace, McpServer, MessageTool, Method, Schema, Table, TableTool,
-    Tool, Toolbox, UrlTemplate,
+    ByLanguage, HttpTool, Kind, McpPlace, McpServer, MessageTool, Method, Schema, Tool, Toolbox,
+    UrlTemplate,
 };
 
 const TOOLS_MAX: usize = 32;
@@ -23,7 +30,6 @@ const QUESTION_CHARS_MAX: usize = 300;
 const DOCUMENTS_MAX: usize = 200;
 /// Of all documents of an assistant together.
 const DOCUMENTS_BYTES_MAX: usize = 64 * 1024 * 1024;
-const TABLE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const KINDS: [&str; 8] =
     ["table", "http", "message", "search", "transfer", "end_call", "dtmf", "mcp"];
 
@@ -83,13 +89,10 @@ impl File<'_> {
         languages: &[String],
         index: Option<&Arc<Index>>,
     ) -> Option<Tool> {
-        let description = texts(section, "description", languages, DESCRIPTION_CHARS_MAX);
-        let confirm = texts(section, "confirm", languages, QUESTION_CHARS_MAX);
-        let filler = texts(section, "filler", languages, 60);
-        let say = texts(section, "say", languages, DESCRIPTION_CHARS_MAX);
-        if let Some(problem) = say.values().find_map(|say| crate::tools::say::check(say).err()) {
-            section.push(section.line, "say", problem);
-        }
+        let description = unplaced(texts(section, "description", languages, DESCRIPTION_CHARS_MAX));
+        let confirm = heard(section, "confirm", languages, QUESTION_CHARS_MAX);
+        let filler = unplaced(heard(section, "filler", languages, 60));
+        let say = heard(section, "say", languages, DESCRIPTION_CHARS_MAX);
         if description.is_empty() {
             let next = "is not there; say what it does and when the model should call it";
             section.push(section.line, "description", next);
@@ -150,6 +153,12 @@ impl File<'_> {
                 (Kind::Dtmf, same(keys))
             }
         };
+        // What is wrong with them is told already; what is said of them would be wrong for that reason only.
+        let whole = languages.iter().all(|tag| parameters.contains_key(tag));
+        let of_call = |tag: &str| whole.then(|| arguments(&parameters, tag));
+        let confirm = templates(section, "confirm", confirm, of_call);
+        let of_result = |tag: &str| results(&kind, &parameters, tag).filter(|_| whole);
+        let say = templates(section, "say", say, of_result);
         Some(Tool {
             name,
             description,
@@ -161,68 +170,6 @@ impl File<'_> {
             timeout,
             reads_only,
         })
-    }
-
-    fn tables(&mut self, section: &Section<'_>, languages: &[String]) -> ByLanguage<TableTool> {
-        let files = texts(section, "table", languages, 300);
-        if files.is_empty() {
-            section.push(section.line, "table", "is not there; name a .csv or SQLite file");
-        }
-        let from = section.text("from", 100);
-        let rows_max = section.whole("rows_max", 1..=50).unwrap_or(5);
-        let columns = |name: &str| lists(section, name, languages);
-        let (by, tell) = (columns("by"), columns("tell"));
-        let mut tables = ByLanguage::new();
-        for (tag, file) in files {
-            let line = section.line;
-            let table = match &from {
-                None => self.table_csv(&file),
-                Some(from) => self.table_sqlite(&file, &from.value),
-            };
-            let table = match table {
-                Ok(table) => Arc::new(table),
-                Err(problem) => {
-                    section.push(line, "table", format!("{}: {problem}", shown(&file)));
-                    continue;
-                }
-            };
-            let by = by.get(&tag).cloned().unwrap_or_default();
-            if by.is_empty() {
-                let known = table.columns().join(", ");
-                section.push(
-                    line,
-                    "by",
-                    format!("is not there; name columns to ask for, of {known}"),
-                );
-            }
-            let tell = tell.get(&tag).cloned().unwrap_or_default();
-            for column in by.iter().chain(&tell).filter(|c| !table.columns().contains(c)) {
-                let near = did_you_mean(column, table.columns().iter().map(String::as_str));
-                let known = || format!("its columns are {}", table.columns().join(", "));
-                let next = near.map_or_else(known, |near| format!("did you mean {near:?}?"));
-                section.push(
-                    line,
-                    "table",
-                    format!("{} has no column {}; {next}", file, shown(column)),
-                );
-            }
-            let rows_max = usize::try_from(rows_max).unwrap_or(5);
-            tables.insert(tag, TableTool { table, by, tell, rows_max });
-        }
-        tables
-    }
-
-    fn table_csv(&mut self, file: &str) -> Result<Table, String> {
-        let bytes = self.folder.read_bytes(file, TABLE_BYTES_MAX).map_err(|e| e.to_string())?;
-        self.digest_bytes(file, &bytes);
-        Table::from_csv(&bytes).map_err(|e| e.to_string())
-    }
-
-    fn table_sqlite(&mut self, file: &str, from: &str) -> Result<Table, String> {
-        let bytes = self.folder.read_bytes(file, TABLE_BYTES_MAX).map_err(|e| e.to_string())?;
-        self.digest_bytes(file, &bytes);
-        let path = self.folder.path_of(file);
-        Table::from_sqlite(&path, from).map_err(|e| e.to_string())
     }
 
     /// The documents, and whether passages are given without being asked for.
@@ -271,42 +218,6 @@ impl File<'_> {
             }
         }
     }
-}
-
-/// `parameters`: one JSON schema, or one for each language as `[tools.parameters.ar]`; those that are right.
-fn schemas(section: &Section<'_>, languages: &[String]) -> Option<ByLanguage<Schema>> {
-    let Placed { value, line } = section.value("parameters")?;
-    let mut schemas = ByLanguage::new();
-    // A schema of an object has a "type", which is no language.
-    let by_language = value.as_object().filter(|keys| {
-        !keys.is_empty() && !keys.contains_key("type") && keys.keys().all(|key| key.len() <= 3)
-    });
-    for tag in languages {
-        let Some(schema) = by_language.map_or(Some(&value), |keys| keys.get(tag)) else {
-            let key = format!("parameters.{tag}");
-            section.push(line, &key, "is not there; each language needs one");
-            continue;
-        };
-        match Schema::new(schema.clone()) {
-            Ok(schema) => drop(schemas.insert(tag.clone(), schema)),
-            Err(problem) => {
-                section.push(line, "parameters", problem);
-                if by_language.is_none() {
-                    break; // once is enough
-                }
-            }
-        }
-    }
-    for key in by_language.iter().flat_map(|keys| keys.keys()) {
-        if !languages.contains(key) {
-            section.push(
-                line,
-                &format!("parameters.{key}"),
-                "is none of this assistant's languages",
-            );
-        }
-    }
-    Some(schemas)
 }
 
 fn http(section: &Section<'_>, parameters: Option<&ByLanguage<Schema>>) -> Option<HttpTool> {
@@ -376,43 +287,4 @@ fn server(section: &Section<'_>, name: String, timeout: Duration) -> Option<McpS
         }
     };
     Some(McpServer::new(name, place, allow, reads_only, timeout))
-}
-
-/// A text, or one for each language. Empty: there is none, or it is wrong.
-fn texts(
-    section: &Section<'_>,
-    name: &str,
-    languages: &[String],
-    chars_max: usize,
-) -> ByLanguage<String> {
-    if !section.is_section(name) {
-        let text = section.text(name, chars_max).map(|text| text.value).unwrap_or_default();
-        let text = languages.iter().filter(|_| !text.is_empty()).map(|t| (t.clone(), text.clone()));
-        return text.collect();
-    }
-    let Some(by_language) = section.section(name) else { return ByLanguage::new() };
-    let mut texts = ByLanguage::new();
-    for tag in languages {
-        match by_language.text(tag, chars_max) {
-            Some(text) => drop(texts.insert(tag.clone(), text.value)),
-            None => {
-                by_language.push(by_language.line, tag, "is not there; each language needs one")
-            }
-        }
-    }
-    by_language.finish(&BTreeMap::new());
-    texts
-}
-
-/// As [`texts`], with lists of names.
-fn lists(section: &Section<'_>, name: &str, languages: &[String]) -> ByLanguage<Vec<String>> {
-    if !section.is_section(name) {
-        let list = section.texts(name, 32, 100).map(|list| list.value).unwrap_or_default();
-        return languages.iter().map(|tag| (tag.clone(), list.clone())).collect();
-    }
-    let Some(by_language) = section.section(name) else { return ByLanguage::new() };
-    let of = |tag: &String| Some((tag.clone(), by_language.texts(tag, 32, 100)?.value));
-    let lists = languages.iter().filter_map(of).collect();
-    by_language.finish(&BTreeMap::new());
-    lists
 }

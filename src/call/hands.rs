@@ -77,6 +77,7 @@ impl Hands {
             left,
             read_results: false,
             decided: config.llm.tool_choice != "ask",
+            brought: None,
         }
     }
 
@@ -111,6 +112,8 @@ pub(crate) struct HandsTurn {
     read_results: bool,
     /// Whether a tool is needed has been asked.
     decided: bool,
+    /// The last tool that ran, and what it brought.
+    brought: Option<(String, Brought)>,
 }
 
 impl HandsTurn {
@@ -195,8 +198,17 @@ impl HandsTurn {
         let toolbox = &self.hands.toolbox;
         match toolbox.words(&tool, language(&self.config), &arguments, &brought) {
             Some(words) => Next::Say(words),
-            None => Next::Model,
+            None => {
+                self.brought = Some((tool, brought));
+                Next::Model
+            }
         }
+    }
+
+    /// What is said where the model has no words for what a tool brought.
+    pub(crate) fn in_place_of_silence(&self) -> Option<String> {
+        let (tool, brought) = self.brought.as_ref()?;
+        self.hands.toolbox.plain_words(tool, language(&self.config), brought)
     }
 
     async fn run_now(&mut self, call: ToolCall, mut request: Request) -> Brought {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use super::progress::Waiting;
-use super::tool_turn::TextTools;
+use super::tool_turn::{TextTools, printable};
 use crate::assistants::{Assistant, Choice};
 use crate::call::{Clerk, SpeculationGate};
 use crate::config::Config;
@@ -163,7 +163,7 @@ impl Chat {
             .await?;
         println!();
         for (tool, arguments) in &answer.tools {
-            eprintln!("[{tool} {arguments}]");
+            eprintln!("[{tool} {}]", printable(arguments));
         }
         if self.stats {
             let stats = &answer.stats;

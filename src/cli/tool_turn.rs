@@ -32,6 +32,11 @@ pub(crate) struct TextAnswer {
     pub(crate) stats: GenerationStats,
 }
 
+/// Without what would move a terminal's cursor or colour it: a model repeats what a tool has brought.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || *c == '\n').collect()
+}
+
 impl TextTools {
     /// The answer to the last words of `history`, which are `words`; `tell` gets its text as it comes.
     #[allow(clippy::too_many_arguments)] // one call site each in chat and test; all of it changes by turn
@@ -53,6 +58,8 @@ impl TextTools {
         let ask = config.llm.tool_choice == "ask";
         let mut decided = !ask;
         let mut read_results = false;
+        // What stands in for an answer, and where that answer would begin.
+        let mut silence = (None, 0);
         if let Some(Confirmed(Asked { tool, arguments, .. })) = self.ledger.take_confirmed() {
             let arguments = serde_json::Value::Object(arguments).to_string();
             let call = ToolCall { name: tool, arguments };
@@ -70,6 +77,7 @@ impl TextTools {
                     answer.text.push_str(&words);
                     return Ok(answer);
                 }
+                silence.0 = toolbox.plain_words(&request.tool, &language, &brought);
             }
         }
         for step in 0..=config.tools.steps_max + 1 {
@@ -112,6 +120,7 @@ impl TextTools {
                         if !toolbox.is_empty() {
                             text = without_braces(&text, &mut depth);
                         }
+                        text = printable(&text);
                         tell(&text);
                         answer.text.push_str(&text);
                     }
@@ -143,6 +152,8 @@ impl TextTools {
                                 answer.text.push_str(&words);
                                 return Ok(answer);
                             }
+                            let plain = toolbox.plain_words(tool, &language, &brought);
+                            silence = (plain, answer.text.len());
                             brought
                         }
                     }
@@ -159,6 +170,12 @@ impl TextTools {
             };
             read_results |= !brought.failed;
             history.tool_used(&call, &brought.message(&call.name));
+        }
+        let (plain, begins) = silence;
+        let silent = !answer.text[begins..].contains(char::is_alphanumeric);
+        if let Some(words) = plain.filter(|_| silent) {
+            tell(&words);
+            answer.text.push_str(&words);
         }
         Ok(answer)
     }

@@ -11,6 +11,16 @@ const TEXT_CHARS_MAX: usize = 1_000;
 /// Deepest nesting of lists and objects.
 const DEPTH_MAX: usize = 8;
 
+/// What is wrong with a schema.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}{}", if place.is_empty() { String::new() } else { format!(" (at {place})") })]
+pub struct SchemaProblem {
+    /// Where in it, as in "/properties/city/type"; empty: at its top.
+    pub place: String,
+    /// What.
+    pub problem: String,
+}
+
 /// A JSON schema of arguments that is known to be one.
 #[derive(Debug)]
 pub struct Schema {
@@ -23,19 +33,24 @@ impl Schema {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn new(mut json: Value) -> Result<Self, String> {
+    pub fn new(mut json: Value) -> Result<Self, SchemaProblem> {
+        let at_the_top =
+            |problem: &str| SchemaProblem { place: String::new(), problem: problem.into() };
         let Some(object) = json.as_object_mut() else {
-            return Err("a schema is a table, such as { type = \"object\" }".into());
+            return Err(at_the_top("a schema is a table, such as { type = \"object\" }"));
         };
         object.entry("type").or_insert_with(|| "object".into());
         if object.get("type") != Some(&Value::from("object")) {
-            return Err("arguments are an object: type = \"object\"".into());
+            return Err(at_the_top("arguments are an object: type = \"object\""));
         }
         if object.contains_key("properties") {
             // What nobody declared can not be meant.
             object.entry("additionalProperties").or_insert(Value::Bool(false));
         }
-        let validator = jsonschema::validator_for(&json).map_err(|e| e.to_string())?;
+        let validator = jsonschema::validator_for(&json).map_err(|e| SchemaProblem {
+            place: e.instance_path().as_str().to_owned(),
+            problem: e.to_string(),
+        })?;
         Ok(Self { json, validator })
     }
 

@@ -5,6 +5,7 @@
 //! Only tools that the assistant's file names are seen; what a server says of them is data.
 
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ use crate::policy::egress::HttpClient;
 
 /// Starting a program and shaking hands.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// A server that has let a call wait too long answers this soon, or is started anew.
+const PROBE_MAX: Duration = Duration::from_secs(2);
 
 /// Longest description of a tool that a model is given, in characters.
 const DESCRIPTION_CHARS_MAX: usize = 400;
@@ -56,6 +60,8 @@ pub struct McpServer {
     connect_max: Duration,
     connection: tokio::sync::Mutex<Option<RunningService<RoleClient, ()>>>,
     tools: Mutex<Arc<Vec<McpTool>>>,
+    /// It let a call wait too long: slow, or hung.
+    suspect: AtomicBool,
 }
 
 impl std::fmt::Debug for McpServer {
@@ -75,8 +81,18 @@ impl McpServer {
         timeout: Duration,
     ) -> Self {
         let (connection, tools) = (tokio::sync::Mutex::new(None), Mutex::default());
-        let connect_max = CONNECT_MAX;
-        Self { name, place, allowed, reads_only, timeout, connect_max, connection, tools }
+        let (connect_max, suspect) = (CONNECT_MAX, AtomicBool::new(false));
+        Self { name, place, allowed, reads_only, timeout, connect_max, connection, tools, suspect }
+    }
+
+    /// The names that its assistant's file allows.
+    pub fn allowed(&self) -> &[String] {
+        &self.allowed
+    }
+
+    /// A call of it took too long.
+    pub(super) fn let_a_call_wait(&self) {
+        self.suspect.store(true, Ordering::Relaxed);
     }
 
     /// The tools that it has and that are allowed, as far as is known.
@@ -87,10 +103,17 @@ impl McpServer {
     /// Connects, unless it is connected.
     pub(super) async fn connect(&self, client: Option<&HttpClient>) {
         let mut connection = self.connection.lock().await;
-        if connection.as_ref().is_some_and(|running| !running.is_closed()) {
-            return;
+        if let Some(running) = connection.as_ref().filter(|running| !running.is_closed()) {
+            if !self.suspect.swap(false, Ordering::Relaxed) {
+                return;
+            }
+            let answer = tokio::time::timeout(PROBE_MAX, running.list_tools(None)).await;
+            if matches!(answer, Ok(Ok(_))) {
+                return;
+            }
+            tracing::warn!(server = self.name, "An MCP server hangs; it is started anew.");
         }
-        *connection = None;
+        *connection = None; // ends a program
         let server = &self.name;
         match tokio::time::timeout(self.connect_max, self.open(client)).await {
             Ok(Ok((running, tools))) => {

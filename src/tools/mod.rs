@@ -15,13 +15,14 @@ mod mcp;
 mod message;
 #[cfg(test)]
 mod peer;
+mod plain;
 pub mod say;
 pub mod spec;
 mod table;
 mod toolbox;
 mod url;
 
-pub use arguments::Schema;
+pub use arguments::{Schema, SchemaProblem};
 pub use brought::Brought;
 pub use confirm::{Answer, answer_of};
 pub use http::{HttpTool, Method};

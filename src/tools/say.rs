@@ -1,9 +1,12 @@
 //! What a caller is told of a result in the operator's words (`say`), so that no model has to find some:
 //! small ones call the right tool and then say something else.
 //!
-//! The template knows the arguments, the fields of a result that is an object, and `result`, its text.
+//! The template knows the arguments, the fields of a result that is an object, and `result`, its text. A
+//! name that no template can write, such as "opening hours", is known as `opening_hours` too.
 
-use minijinja::{Environment, UndefinedBehavior};
+use std::collections::BTreeSet;
+
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde_json::{Map, Value};
 
 use super::Brought;
@@ -30,8 +33,33 @@ pub(super) fn words(
     }
     let words = rendered(template, &known, UndefinedBehavior::Strict);
     let words = words.inspect_err(|error| tracing::info!(%error, "`say` does not fit the result."));
-    let words: String = words.ok()?.trim().chars().take(CHARS_MAX).collect();
+    let words = speakable(&words.ok()?);
     (!words.is_empty()).then_some(words)
+}
+
+/// Without controls and marks of a chat template, which are no words, and no longer than somebody listens;
+/// cut between words.
+fn speakable(words: &str) -> String {
+    let mark = |c: char| c.is_control() || matches!(c, '‹' | '›' | '|');
+    let plain = words.replace(mark, " ");
+    let mut out = String::new();
+    for word in plain.split_whitespace() {
+        if out.chars().count() + word.chars().count() >= CHARS_MAX {
+            tracing::info!(characters = plain.len(), "What `say` says is cut: it is too long.");
+            break;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
+}
+
+/// A name as a template can write it.
+pub fn writable(name: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() || c == '_' { c } else { '_' };
+    name.chars().map(plain).collect()
 }
 
 /// The template with what is `known` in it, in a bounded number of steps.
@@ -43,15 +71,47 @@ pub(super) fn rendered(
     let mut environment = Environment::new();
     environment.set_undefined_behavior(undefined);
     environment.set_fuel(Some(FUEL));
-    environment.render_str(template, minijinja::Value::from(minijinja::value::Serde(known)))
+    let mut known = known.clone();
+    for name in known.keys().cloned().collect::<Vec<_>>() {
+        let writable = writable(&name);
+        if !known.contains_key(&writable) {
+            let value = known.get(&name).cloned().unwrap_or_default();
+            known.insert(writable, value);
+        }
+    }
+    environment.render_str(template, minijinja::Value::from(minijinja::value::Serde(&known)))
 }
 
-/// What is wrong with a template, whatever a tool may bring.
+/// What is wrong with a template, whatever a tool may bring; else the names that it asks for.
 ///
 /// # Errors
-/// It cannot be read.
-pub fn check(template: &str) -> Result<(), String> {
-    Environment::new().template_from_str(template).map(drop).map_err(|error| error.to_string())
+/// It cannot be read, or fails however it is filled in.
+pub fn check(template: &str) -> Result<BTreeSet<String>, String> {
+    let problem = |error: &minijinja::Error| {
+        let line =
+            error.line().filter(|line| *line > 1).map(|line| format!(", in its line {line}"));
+        let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+        format!("{detail}{}", line.unwrap_or_default())
+    };
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    let parsed = environment.template_from_str(template).map_err(|error| problem(&error))?;
+    let own: BTreeSet<String> = environment.globals().map(|(name, _)| name.to_owned()).collect();
+    let names = parsed.undeclared_variables(false);
+    let names: BTreeSet<String> = names.into_iter().filter(|name| !own.contains(name)).collect();
+    // With names missing only what no value can mend counts.
+    let tried = parsed.render(());
+    let hopeless = |error: &minijinja::Error| {
+        use ErrorKind::{UnknownFilter, UnknownFunction, UnknownTest};
+        names.is_empty() || matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest)
+    };
+    if let Err(error) = tried.map(drop)
+        && hopeless(&error)
+    {
+        return Err(problem(&error));
+    }
+    Ok(names)
 }
 
 #[cfg(test)]
@@ -88,8 +148,28 @@ mod tests {
         let hostile = json!({ "a": "{{ city }} {% if %}" }).to_string();
         assert_eq!(words_of("{{ a }}", &hostile).unwrap(), "{{ city }} {% if %}");
         let long = json!({ "a": "x".repeat(1_400) }).to_string();
-        assert_eq!(words_of("{{ a }}", &long).unwrap().len(), CHARS_MAX);
-        assert!(check("{{ a").is_err());
-        assert!(check("{{ a }}").is_ok());
+        assert_eq!(words_of("Here: {{ a }}", &long).unwrap(), "Here:");
+        let long = json!({ "a": "word ".repeat(250) }).to_string();
+        assert!(words_of("{{ a }}", &long).unwrap().ends_with("word word"));
+        let marks = json!({ "a": "paid‹|im_end|›\u{1b}[2J\nnow" }).to_string();
+        assert_eq!(words_of("{{ a }}", &marks).unwrap(), "paid im_end [2J now");
+    }
+
+    #[test]
+    fn names_with_spaces_are_written_with_underscores() {
+        let hours = r#"{"opening hours": "9 to 4", "ساعات العمل": "من 9"}"#;
+        assert_eq!(words_of("{{ opening_hours }}", hours).unwrap(), "9 to 4");
+        assert_eq!(words_of("{{ ساعات_العمل }}", hours).unwrap(), "من 9");
+    }
+
+    #[test]
+    fn what_can_never_be_said_is_told_before_a_call() {
+        let names = |template| check(template).unwrap().into_iter().collect::<Vec<_>>();
+        assert_eq!(names("{{ a }}{% if b is defined %}{{ c.d }}{% endif %}"), ["a", "b", "c"]);
+        assert_eq!(names("{% for i in range(3) %}{{ i }}{% endfor %}"), [""; 0]);
+        let wrong = |template| check(template).unwrap_err();
+        assert_eq!(wrong("{{ a"), "unexpected end of input, expected end of variable block");
+        assert_eq!(wrong("x\n{{ a | shout }}"), "filter shout is unknown, in its line 2");
+        assert!(wrong("{{ 1 / 0 }}").contains("1 / 0"), "{}", wrong("{{ 1 / 0 }}"));
     }
 }

@@ -43,18 +43,35 @@ pub enum TableError {
     /// More than memory should hold.
     #[error("{0}; a table has at most {ROWS_MAX} rows and {COLUMNS_MAX} columns")]
     TooLarge(String),
+    /// Nothing at all.
+    #[error("the file is empty; write a line with the names of the columns, and a row below")]
+    Nothing,
     /// No rows.
-    #[error("the table has no rows; write some")]
+    #[error("the table has columns and no rows; write some below")]
     Empty,
+    /// Columns that can not be told apart, or be asked for.
+    #[error("the first line {0}; give each column a name of its own")]
+    Columns(String),
 }
 
 impl Table {
-    /// Reads CSV.
+    /// Reads CSV in UTF-8. Columns are separated by commas, or by what the first line has in their place:
+    /// spreadsheets write semicolons or tabs in many countries.
     ///
     /// # Errors
     /// It is none, or too large.
     pub fn from_csv(text: &[u8]) -> Result<Self, TableError> {
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
+        let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+        if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
+            let problem = "the file is in UTF-16; save it as \"CSV UTF-8\"".to_owned();
+            return Err(TableError::Csv { line: 1, problem });
+        }
+        if text.trim_ascii().is_empty() {
+            return Err(TableError::Nothing);
+        }
+        let separator = separator(text);
+        let mut reader = csv::ReaderBuilder::new();
+        let mut reader = reader.delimiter(separator).trim(csv::Trim::All).from_reader(text);
         let wrong = |e: &csv::Error| TableError::Csv {
             line: e.position().map_or(1, csv::Position::line),
             problem: e.to_string(),
@@ -105,6 +122,13 @@ impl Table {
         if columns.len() > COLUMNS_MAX {
             return Err(TableError::TooLarge(format!("{} columns", columns.len())));
         }
+        if columns.iter().any(String::is_empty) {
+            return Err(TableError::Columns("has a column without a name".into()));
+        }
+        let twice = columns.iter().enumerate().find(|(n, name)| columns[..*n].contains(name));
+        if let Some((_, name)) = twice {
+            return Err(TableError::Columns(format!("names {name:?} twice")));
+        }
         if rows.is_empty() {
             return Err(TableError::Empty);
         }
@@ -130,6 +154,12 @@ impl Table {
         }
         choices
     }
+}
+
+/// What stands between the columns of the first line.
+fn separator(text: &[u8]) -> u8 {
+    let first = text.split(|b| *b == b'\n').next().unwrap_or_default();
+    [b',', b';', b'\t'].into_iter().find(|b| first.contains(b)).unwrap_or(b',')
 }
 
 fn bounded_rows(rows: usize) -> Result<(), TableError> {
@@ -276,6 +306,20 @@ mod tests {
         let error = Table::from_csv(b"a,b\n1,2\n1,2,3\n").unwrap_err().to_string();
         assert!(error.starts_with("line 3"), "{error}");
         assert!(matches!(Table::from_csv(b"a,b\n"), Err(TableError::Empty)));
-        assert!(Table::from_csv(b"\xff\xfe\n\xff").is_err());
+        let wrong = |text: &[u8]| Table::from_csv(text).unwrap_err().to_string();
+        assert!(wrong(b"\xff\xfea\0,\0").contains("UTF-16"));
+        assert!(wrong(b"a,b\n\xff,1\n").starts_with("line 2"), "{}", wrong(b"a,b\n\xff,1\n"));
+        assert!(wrong("\u{feff}\n".as_bytes()).starts_with("the file is empty"));
+        assert!(wrong(b"a,b,a\n1,2,3\n").contains("names \"a\" twice"));
+        assert!(wrong(b"a,,c\n1,2,3\n").contains("without a name"));
+    }
+
+    #[test]
+    fn spreadsheets_of_other_countries_are_read() {
+        for text in ["\u{feff}city;hours\nجدة;9,5\n", "city\thours\r\nجدة\t9,5\r\n"] {
+            let table = Table::from_csv(text.as_bytes()).unwrap();
+            assert_eq!(table.columns(), ["city", "hours"]);
+            assert_eq!(table.rows, [["جدة", "9,5"]]);
+        }
     }
 }

@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::Brought;
 use super::mcp::McpServer;
-use super::say;
 use super::spec::{self, Kind, Tool};
+use super::{plain, say};
 use crate::engines::llm::{ToolCall, ToolDeclaration};
 use crate::policy::egress::HttpClient;
 use crate::retrieval::Index;
@@ -95,6 +95,15 @@ impl Toolbox {
     /// All tools of the assistant's file.
     pub fn tools(&self) -> &[Tool] {
         &self.tools
+    }
+
+    /// The MCP servers.
+    pub fn servers(&self) -> &[McpServer] {
+        &self.servers
+    }
+
+    fn server_of(&self, tool: &str) -> Option<&McpServer> {
+        self.servers.iter().find(|server| server.tools().iter().any(|t| t.name == tool))
     }
 
     /// The assistant's documents, where passages are given without being asked for.
@@ -214,6 +223,14 @@ impl Toolbox {
         say::words(spec::in_language(&tool.say, language)?, arguments, brought)
     }
 
+    /// What the caller is told of what `tool` brought, where neither the operator nor the model has words.
+    pub fn plain_words(&self, tool: &str, language: &str, brought: &Brought) -> Option<String> {
+        let found = self.tools.iter().find(|t| t.name == tool);
+        let reads_only = found.map(|t| t.reads_only);
+        let reads_only = reads_only.or_else(|| Some(self.server_of(tool)?.reads_only));
+        plain::words(brought, reads_only?, language)
+    }
+
     /// Runs what was checked. A wish is left to the call.
     pub async fn run(
         &self,
@@ -222,9 +239,10 @@ impl Toolbox {
         request: &Request,
     ) -> (Brought, Option<Wish>) {
         let run = self.run_now(call_id, language, request);
-        let (brought, wish) = timeout(request.timeout, run)
-            .await
-            .unwrap_or_else(|_| (Brought::failure("it took too long"), None));
+        let (brought, wish) = timeout(request.timeout, run).await.unwrap_or_else(|_| {
+            self.server_of(&request.tool).into_iter().for_each(McpServer::let_a_call_wait);
+            (Brought::failure("it took too long"), None)
+        });
         let outcome = if brought.failed { "failed" } else { "done" };
         crate::telemetry::metrics::tool(outcome);
         tracing::info!(call_id, tool = request.tool, outcome, "A tool ran.");
@@ -239,13 +257,12 @@ impl Toolbox {
     ) -> (Brought, Option<Wish>) {
         let Request { tool, arguments, .. } = request;
         let Some(found) = self.tools.iter().find(|t| t.name == *tool) else {
-            for server in &self.servers {
-                if server.tools().iter().any(|t| t.name == *tool) {
-                    let client = self.client.as_ref();
-                    return (server.call(client, tool, arguments.clone()).await, None);
-                }
-            }
-            return (Brought::failure("there is no such tool"), None);
+            let client = self.client.as_ref();
+            let brought = match self.server_of(tool) {
+                Some(server) => server.call(client, tool, arguments.clone()).await,
+                None => Brought::failure("there is no such tool"),
+            };
+            return (brought, None);
         };
         let brought = match &found.kind {
             Kind::Http(http) => match &self.client {

@@ -28,7 +28,7 @@ say = "{{ result }}"
 name = "book"
 kind = "message"
 description = "Books."
-confirm = "Book {{ day }}?"
+confirm = { ar = "أحجز يوم {{ day }}؟", en = "Book {{ day }}?" }
 [tools.parameters.ar]
 type = "object"
 properties = { day = { type = "string", enum = ["الأحد"] } }
@@ -112,22 +112,86 @@ description = "Searches."
             desk.toml:13: tools.name: is not there; name the tool, such as "branch"
             desk.toml:15: tools.kind: is one of table, http, message, search, transfer, end_call, dtmf, mcp; did you mean "table"?
             desk.toml:16: tools.name: use small letters, digits and _, at most 64
-            desk.toml:18: tools.say: syntax error: unexpected end of input, expected end of variable block (in <string>:1)
-            desk.toml:18: tools.table: desk/rows.csv has no column "citty"; did you mean "city"?
-            desk.toml:26: tools.table: "desk/gone.csv": there is no file "desk/gone.csv"; did you mean "desk/rows.csv"?
+            desk.toml:23: tools.by: desk/rows.csv has no column "citty"; did you mean "city"?
+            desk.toml:25: tools.say: unexpected end of input, expected end of variable block
+            desk.toml:30: tools.table: "desk/gone.csv": there is no file "desk/gone.csv"; did you mean "desk/rows.csv"?
             desk.toml:33: tools.name: "gone" stands there twice
             desk.toml:35: tools.description.ar: is not there; each language needs one
             desk.toml:36: tools.url: {account} is none of its parameters; declare it there
             desk.toml:37: tools.method: is one of GET, POST, PUT, PATCH, DELETE
             desk.toml:38: tools.headers.Host: is no header that can be set
+            desk.toml:43: tools.parameters.ar: arguments are an object: type = "object"
             desk.toml:43: tools.parameters.en: is not there; each language needs one
             desk.toml:43: tools.parameters.fr: is none of this assistant's languages
-            desk.toml:43: tools.parameters: arguments are an object: type = "object"
             desk.toml:47: tools.allow: is not there; name the tools that may be called
             desk.toml:47: tools.command: write command = ["program", …] or url = "https://…", one of the two
             desk.toml:50: tools.to: is not there; write a queue's name, "tel:+966…" or "sip:…"
             desk.toml:54: unknown key `tools.too`; did you mean `tools.to`?
             desk.toml:57: tools.kind: needs documents: write [retrieval] with documents = ["…"]
+        "#]],
+    );
+}
+
+#[test]
+fn what_would_fail_in_a_call_is_told_before_it() {
+    let tools = r#"
+[[tools]]
+name = "hours"
+kind = "table"
+description = "Looks up."
+table = { ar = "desk/twice.csv", en = "desk/rows.csv" }
+by = []
+say = { ar = "{{ opening_hours }}", en = "Open {{ hour }}, in {{ city }}: {{ 1 / 0 }}" }
+[[tools]]
+name = "book"
+kind = "message"
+description = "Takes."
+confirm = "Book {{ when }}?"
+say = { ar = "{{ refrence }} {{ day | shout }}", en = "{{ reference }}, {{ day }}" }
+[tools.parameters]
+type = "object"
+required = ["dya"]
+[tools.parameters.properties.day]
+type = "text"
+enums = ["Sunday"]
+[[tools]]
+name = "mixed"
+kind = "message"
+description = "Takes."
+[tools.parameters]
+type = "object"
+ar = { properties = { day = { type = 7 } } }
+en = {}
+[[tools]]
+name = "names"
+kind = "table"
+description = "Looks up."
+table = "desk/rows.csv"
+by = ["city"]
+tell = ["opening hours"]
+say = { ar = "{{ opening_hours }} {{ city }}", en = "Open {{ opening_hour }}: {{ branch }}" }
+[lexicon]
+STC = " "
+[fillers]
+fr = "Un moment."
+"#;
+    check_tools(
+        tools,
+        &[("desk/rows.csv", "city;opening hours\nJeddah;9\n"), ("desk/twice.csv", "a,a\n1,2\n")],
+        expect![[r#"
+            desk.toml:17: tools.table: "desk/twice.csv": the first line names "a" twice; give each column a name of its own
+            desk.toml:18: tools.by: names no column; name columns to ask for, of city, opening hours
+            desk.toml:24: tools.confirm: callers of each language hear it; write one for each: confirm = { ar = "…", en = "…" }
+            desk.toml:25: tools.say.ar: filter shout is unknown
+            desk.toml:26: tools.parameters.properties.day.enums: did you mean `enum`?
+            desk.toml:26: tools.parameters.properties.day.type: is one of "string", "integer", "number", "boolean", "array", "object"
+            desk.toml:26: tools.parameters.required: "dya" is none of the properties; declare it under properties
+            desk.toml:36: tools.parameters.ar.properties.day.type: is one of "string", "integer", "number", "boolean", "array", "object"
+            desk.toml:36: tools.parameters.type: stands beside the languages; write it in each of them
+            desk.toml:47: tools.say.en: {{ branch }} is nothing that it is given; known here: city, found, known, more, opening_hours, result, rows
+            desk.toml:47: tools.say.en: {{ opening_hour }} is nothing that it is given; did you mean {{ opening_hours }}?
+            desk.toml:49: lexicon.STC: is empty; write a word, and how it is said, as in STC = "S T C"
+            desk.toml:51: fillers.fr: is none of the languages; languages = ["ar", "en"]
         "#]],
     );
 }

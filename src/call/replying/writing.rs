@@ -28,6 +28,8 @@ struct Writing<'a> {
     first: bool,
     cut_one: bool,
     ahead: u32,
+    /// Words were written since a tool ran, or since the start.
+    words: bool,
     /// Braces that are open.
     depth: usize,
 }
@@ -72,6 +74,7 @@ impl ReplyTask {
             first: true,
             cut_one: false,
             ahead: 0,
+            words: false,
             depth: 0,
         };
         if let Some(hands) = hands.as_mut().filter(|hands| hands.may_confirm(&to)) {
@@ -112,7 +115,7 @@ impl ReplyTask {
                 fillers::spawn_for_tool(filler, &self.config, &self.engines, rate_hz, outcomes);
             }
             match hands.take(call, &mut messages).await {
-                Next::Model => {}
+                Next::Model => writing.words = false,
                 Next::Say(words) => {
                     tell(&clauses, &words).await;
                     return Ok(());
@@ -121,6 +124,10 @@ impl ReplyTask {
         }
         if let Some(clause) = writing.splitter.finish() {
             let _ = clauses.send(clause).await;
+        }
+        let silent = hands.filter(|_| !writing.words);
+        if let Some(words) = silent.and_then(|hands| hands.in_place_of_silence()) {
+            tell(&clauses, &words).await;
         }
         Ok(())
     }
@@ -165,6 +172,7 @@ impl ReplyTask {
                         Some(_) => without_braces(&text, &mut writing.depth),
                         None => text,
                     };
+                    writing.words |= text.contains(char::is_alphanumeric);
                     for clause in writing.splitter.push(&text) {
                         writing.cut_one = true;
                         if writing.clauses.send(clause).await.is_err() {

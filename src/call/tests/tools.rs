@@ -146,6 +146,19 @@ async fn a_tool_is_run_and_the_answer_is_made_of_what_it_brought() {
 }
 
 #[tokio::test]
+async fn where_the_model_falls_silent_the_caller_still_hears_what_was_done_or_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = || calls("book", json!({"day": "sunday"}));
+    let model = self::model([book(), says("…"), calls("fee", json!({"of": "transfer"})), says("")]);
+    let said = ["book me in for sunday", "what does a transfer cost"];
+    let report = call(&said, vec![book_tool(&folder, ""), fee_tool()], &model).await;
+    let told: Vec<_> = answers(&report).into_iter().map(|(_, agent)| agent).collect();
+    assert!(told[0].starts_with("That is done. reference: "), "{told:?}");
+    assert!(told[1].starts_with("fee: 5 SAR"), "{told:?}");
+    assert_eq!(booked(&folder), 1, "nobody was asked to say it again");
+}
+
+#[tokio::test]
 async fn what_can_not_be_undone_runs_after_a_yes_and_only_then() {
     for (second, bookings) in [("yes please", 1), ("no", 0), ("yes but on monday", 0)] {
         let folder = tempfile::tempdir().unwrap();

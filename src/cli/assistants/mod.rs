@@ -1,6 +1,7 @@
 //! `sawt assistants`: what there is, what is wrong with it, what a call would run with, and tests.
 
 mod outcome;
+mod show;
 mod test;
 
 use std::path::Path;
@@ -8,10 +9,10 @@ use std::path::Path;
 use anyhow::bail;
 use serde_json::json;
 
+use crate::assistants::script::Script;
 use crate::assistants::{Assistant, Findings, Folder, Library, Voices};
 use crate::config::Config;
 use crate::models::Store;
-use crate::policy::residency::Stage;
 
 /// List, check, show and test the assistants.
 #[derive(Debug, clap::Args)]
@@ -36,7 +37,7 @@ enum Command {
     },
     /// Say what is wrong with the assistants; exit code 1 when something is
     Check {
-        /// Names or files [default: all of the site]
+        /// Names or files, of assistants or of their tests [default: all assistants of the site]
         targets: Vec<String>,
         /// Print JSON
         #[arg(long)]
@@ -77,7 +78,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         Command::Check { targets, json } => check(&config, &targets, json),
         Command::Show { target, language, json } => {
             let assistant = find(&config, &target)?;
-            show(&assistant, language.as_deref(), json)
+            show::show(&assistant, language.as_deref(), json)
         }
         Command::Search { target, question, json } => {
             search(&find(&config, &target)?, &question, json)
@@ -170,8 +171,13 @@ fn check(config: &Config, targets: &[String], json: bool) -> anyhow::Result<()> 
     }
     for target in targets {
         let path = if is_file(target) { target.into() } else { path_of(config, target) };
-        match Library::load_one(&path, config, &voices(config)) {
-            Ok(assistant) => right.push(assistant.name().to_owned()),
+        let checked = if target.ends_with(".test.toml") {
+            Script::load(&path).map(|_| target.clone())
+        } else {
+            Library::load_one(&path, config, &voices(config)).map(|a| a.name().to_owned())
+        };
+        match checked {
+            Ok(name) => right.push(name),
             Err(wrong) => findings.0.extend(wrong.0),
         }
     }
@@ -195,68 +201,4 @@ fn path_of(config: &Config, name: &str) -> std::path::PathBuf {
         Folder::Disk(dir) => dir.join(format!("{name}.toml")),
         Folder::BuiltIn => format!("assistants/{name}.toml").into(),
     }
-}
-
-fn show(assistant: &Assistant, language: Option<&str>, json: bool) -> anyhow::Result<()> {
-    if let Some(language) = language.filter(|l| !assistant.languages().iter().any(|has| has == l)) {
-        bail!("{} speaks {}, not {language}", assistant.name(), assistant.languages().join(", "));
-    }
-    let language = language.unwrap_or(&assistant.languages()[0]);
-    let config = assistant.config(language);
-    let agent = &config.agent;
-    let voices: std::collections::BTreeMap<_, _> =
-        assistant.languages().iter().map(|tag| (tag, config.voice_for(tag))).collect();
-    let grant = assistant.remote();
-    let leaving: Vec<_> = Stage::ALL.into_iter().filter(|stage| grant.covers(*stage)).collect();
-    if json {
-        let shown = json!({
-            "may_leave_for": leaving,
-            "name": assistant.name(), "title": assistant.title(),
-            "version": assistant.version().version, "language": language,
-            "languages": assistant.languages(), "voices": voices, "speech_speed": config.tts.speed,
-            "system_prompt": agent.system_prompt, "welcome": agent.welcome,
-            "silence_prompts": agent.silence_prompts, "goodbye": agent.goodbye,
-            "apology": agent.apology, "call_max_s": agent.call_max_s,
-            "turns_max": agent.turns_max, "reply_tokens_max": config.llm.reply_tokens_max,
-            "turn": config.turn,
-        });
-        println!("{shown:#}");
-        return Ok(());
-    }
-    println!(
-        "{} ({}), version {}",
-        assistant.name(),
-        assistant.title(),
-        assistant.version().version
-    );
-    println!("in {language}, of {}", assistant.languages().join(", "));
-    println!("\nprompt\n{}\n", agent.system_prompt);
-    println!("welcome   {}", agent.welcome);
-    agent.silence_prompts.iter().for_each(|text| println!("silence   {text}"));
-    println!("apology   {}", agent.apology);
-    println!("goodbye   {}", agent.goodbye);
-    for (language, voice) in voices {
-        println!("voice     {language}: {voice}, speed {}", config.tts.speed);
-    }
-    let leaving: Vec<_> = leaving.iter().map(|stage| stage.as_str()).collect();
-    match leaving.as_slice() {
-        [] => println!("leaves    nothing"),
-        stages => println!("leaves    what {} sends, where the site allows it", stages.join(", ")),
-    }
-    let turns = match agent.turns_max {
-        0 => String::new(),
-        turns => format!(" and {turns} turns"),
-    };
-    println!(
-        "limits    {} s{turns} a call, {} tokens a reply",
-        agent.call_max_s, config.llm.reply_tokens_max
-    );
-    println!(
-        "turn      over after {} ms of silence ({} to {}), interrupted by {} word(s)",
-        config.turn.endpointing_ms,
-        config.turn.endpointing_ms_min,
-        config.turn.endpointing_ms_max,
-        config.turn.interruption_words_min
-    );
-    Ok(())
 }

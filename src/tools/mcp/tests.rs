@@ -161,6 +161,36 @@ async fn a_server_that_answers_nothing_or_nonsense_to_a_call_costs_no_more_than_
 }
 
 #[tokio::test]
+async fn a_server_that_hangs_is_started_anew_and_one_that_is_slow_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = folder.path().join("up").display().to_string();
+    let call = format!("if [ -e '{up}' ]; then {}; else kill -STOP $$; fi", result("5 SAR", false));
+    let mut hangs = server(folder.path(), true, &call);
+    hangs.timeout = Duration::from_millis(300);
+    let hung = toolbox(vec![hangs]).await;
+    assert_eq!(fee(&hung).await, Brought::failure("it took too long"));
+    std::fs::write(up, "").unwrap();
+    hung.connect().await;
+    assert_eq!(fee(&hung).await, Brought::result("5 SAR"));
+
+    let folder = tempfile::tempdir().unwrap();
+    let began = folder.path().join("began").display().to_string();
+    let call = format!(
+        "echo $$ >>'{began}'; if [ -e '{began}2' ]; then {}; fi; touch '{began}2'",
+        result("5 SAR", false)
+    );
+    let mut slow = server(folder.path(), true, &call);
+    slow.timeout = Duration::from_millis(300);
+    let slow = toolbox(vec![slow]).await;
+    assert_eq!(fee(&slow).await, Brought::failure("it took too long"));
+    slow.connect().await;
+    assert_eq!(fee(&slow).await, Brought::result("5 SAR"));
+    let processes = std::fs::read_to_string(began).unwrap();
+    let processes: Vec<_> = processes.lines().collect();
+    assert_eq!(processes[0], processes[1], "the same process answered");
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_or_speaks_something_else_is_missing_and_holds_nobody_up() {
     let hello = "read -r line; echo 'Welcome to our server!'; echo '{}'; echo '[1,2'; sleep 9";
     for script in ["exit 1", "sleep 9", hello] {
