@@ -85,7 +85,7 @@ fn message(message: ChatMessage) -> v1::ChatMessage {
     let ChatMessage { role, content } = message;
     let (role, content, tool_call) = match role {
         Role::System => (v1::Role::System, content, None),
-        Role::User => (v1::Role::User, content, None),
+        Role::User => (v1::Role::User, capitalised(content), None),
         Role::Assistant => (v1::Role::Assistant, content, None),
         Role::Tool => (v1::Role::Tool, content, None),
         Role::ToolCall => {
@@ -95,6 +95,15 @@ fn message(message: ChatMessage) -> v1::ChatMessage {
         }
     };
     v1::ChatMessage { role: role.into(), content, tool_call }
+}
+
+/// As people write. Ears begin with a small letter what continues a thought ("and which language…"), and small
+/// models then answer something else.
+fn capitalised(mut words: String) -> String {
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    words
 }
 
 impl Writing {
@@ -174,5 +183,26 @@ fn stats_of(done: &v1::GenerateDone) -> GenerationStats {
         completion_tokens: done.completion_tokens,
         first_token_ms: done.first_token_ms,
         truncated: done.reason() != FinishReason::Stop,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callers_words_begin_as_a_sentence_does() {
+        let read =
+            |role, content: &str| message(ChatMessage { role, content: content.into() }).content;
+        assert_eq!(read(Role::User, "and which language?"), "And which language?");
+        for (role, same) in [
+            (Role::User, "وما لغتهم؟"),
+            (Role::User, "éclairs"),
+            (Role::User, ""),
+            (Role::Assistant, "iPhones."),
+            (Role::Tool, "data"),
+        ] {
+            assert_eq!(read(role, same), same);
+        }
     }
 }
