@@ -12,7 +12,7 @@
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,12 @@ struct Args {
     /// Write every judgement here.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Write what was heard at each moment into this folder, one WAV each.
+    #[arg(long)]
+    heard: Option<PathBuf>,
+    /// What was said in them: `sawt transcribe --json HEARD/*.wav` of a run before. Adds what whole questions cost.
+    #[arg(long)]
+    transcripts: Option<PathBuf>,
     /// Passed by cargo.
     #[arg(long, hide = true)]
     bench: bool,
@@ -78,6 +84,8 @@ struct Judged {
     probability: f32,
     /// after 700 ms, where there was that much
     again: Option<f32>,
+    /// its transcript, where there is one, ends with a question mark
+    question: bool,
 }
 
 /// What the voice detector calls silence is silence for this long before a pause is seen.
@@ -94,6 +102,7 @@ async fn main() -> anyhow::Result<()> {
     let detector = SmartTurn::load(library.main_file(), smart_turn.main_file(), 1)?;
 
     let texts = args.texts.as_deref().map(read_texts).transpose()?;
+    let transcripts = args.transcripts.as_deref().map(read_transcripts).transpose()?;
     let mut all = Vec::new();
     let mut clips: Vec<PathBuf> = std::fs::read_dir(&args.clips)?
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -124,6 +133,14 @@ async fn main() -> anyhow::Result<()> {
                 heard
             };
             let again = pause_ms.is_none_or(|ms| ms > 750);
+            let file = format!("{name}-{at}.wav");
+            if let Some(folder) = &args.heard {
+                sawt::audio::wav::write(
+                    &folder.join(&file),
+                    CALLER_RATE_HZ,
+                    &[&heard(SEEN_AFTER)],
+                )?;
+            }
             all.push(Judged {
                 clip: name.clone(),
                 kind,
@@ -134,6 +151,7 @@ async fn main() -> anyhow::Result<()> {
                     true => Some(detector.judge(heard(AGAIN_AFTER)).await?),
                     false => None,
                 },
+                question: transcripts.as_ref().is_some_and(|all| all.contains(&file)),
             });
         }
     }
@@ -145,6 +163,22 @@ async fn main() -> anyhow::Result<()> {
         std::fs::write(path, serde_json::to_vec_pretty(&all)?)?;
     }
     Ok(())
+}
+
+/// Files whose words end with a question mark.
+fn read_transcripts(path: &Path) -> anyhow::Result<BTreeSet<String>> {
+    let mut questions = BTreeSet::new();
+    for line in std::fs::read_to_string(path)?.lines().filter(|line| line.starts_with('{')) {
+        let said: serde_json::Value = serde_json::from_str(line)?;
+        let (file, text) = (said["file"].as_str(), said["text"].as_str());
+        if let (Some(file), Some(text)) = (file, text)
+            && text.trim_end().ends_with(['?', '؟'])
+        {
+            let name = Path::new(file).file_name().unwrap_or_default();
+            questions.insert(name.to_string_lossy().into_owned());
+        }
+    }
+    Ok(questions)
 }
 
 // ── labels ──────────────────────────────────────────────────────────────────────────────────────
@@ -330,6 +364,18 @@ fn policies(complete: &[&Judged], pauses: &[&Judged]) {
     {
         row(format!("by P from {max} over {base} to {min} ms"), &|judged| {
             graded(judged, min, base, max)
+        });
+    }
+    let asked = |of: &[&Judged]| of.iter().filter(|judged| judged.question).count();
+    let (ends, inside) = (asked(complete), asked(pauses));
+    if ends + inside == 0 {
+        return;
+    }
+    println!("\n{ends} of the true ends and {inside} of the pauses are heard as questions:\n");
+    for question in [300, 350, 380, 400] {
+        row(format!("by P down to 450 ms, questions to {question} ms"), &|judged| {
+            let min = if judged.question { question } else { 450 };
+            graded(judged, min, 500, 1_200)
         });
     }
 }

@@ -210,12 +210,9 @@ impl File<'_> {
             }
             return None;
         };
-        let is_tag =
-            |tag: &str| (2..=3).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_lowercase());
         let Placed { value: mut tags, line } = languages;
-        for tag in tags.iter().filter(|tag| !is_tag(tag)) {
-            let message = format!("{} is no language tag; write it like en or ar", shown(tag));
-            root.push(line, "languages", message);
+        for problem in tags.iter().filter_map(|tag| config::languages::problem(tag)) {
+            root.push(line, "languages", problem);
         }
         let mut seen = Vec::new();
         tags.retain(|tag| {
@@ -224,7 +221,7 @@ impl File<'_> {
             if twice {
                 root.push(line, "languages", format!("{} stands there twice", shown(tag)));
             }
-            !twice && is_tag(tag)
+            !twice && config::languages::problem(tag).is_none()
         });
         if tags.is_empty() && seen.is_empty() {
             root.push(line, "languages", "empty; name at least one, such as ar");
@@ -478,6 +475,9 @@ impl File<'_> {
                 {
                     let next = "is empty; write a word, and how it is said, as in STC = \"S T C\"";
                     section.push(line, &entry, next);
+                }
+                if text.as_ref().is_some_and(|text| text.value.contains(['{', '}'])) {
+                    section.push(line, &entry, "is said as it stands, and is no template");
                 }
                 texts.extend(text.map(|text| (entry, text.value)));
             }

@@ -182,12 +182,8 @@ impl File<'_> {
         let to = match (queue, sip) {
             (Some(queue), None) if !queue.value.trim().is_empty() => TransferTo::Queue(queue.value),
             (None, Some(sip)) => {
-                let plain = |c: char| c.is_ascii_graphic();
-                let address = sip.value.strip_prefix("tel:").or(sip.value.strip_prefix("sip:"));
-                let address = address.filter(|a| !a.is_empty() && a.chars().all(plain));
-                if address.is_none() {
-                    let rule = "write tel:+966112345678 or sip:desk@pbx.example";
-                    section.push(sip.line, "sip", format!("{}: {rule}", shown(&sip.value)));
+                if let Some(problem) = crate::rules::address_problem(&sip.value) {
+                    section.push(sip.line, "sip", problem);
                 }
                 TransferTo::Sip(sip.value)
             }

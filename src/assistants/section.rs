@@ -37,7 +37,8 @@ impl<'a> Reader<'a> {
             .inspect_err(|e| {
                 let message = e.message().lines().collect::<Vec<_>>().join(", ");
                 let at = e.span().map_or(0, |span| span.start);
-                self.push(line_at(self.text.as_bytes(), at), message);
+                let next = typed(self.text.get(at..).unwrap_or_default());
+                self.push(line_at(self.text.as_bytes(), at), format!("{message}{next}"));
             })
             .ok()
     }
@@ -63,6 +64,19 @@ impl<'a> Reader<'a> {
     fn line_of(&self, table: &dyn TableLike, name: &str, item: &Item) -> usize {
         let span = table.key(name).and_then(|key| key.span()).or_else(|| item.span());
         line_at(self.text.as_bytes(), span.map_or(0, |span| span.start))
+    }
+}
+
+/// What to do about a character that TOML has no place for, and keyboards and word processors write.
+fn typed(rest: &str) -> &'static str {
+    match rest.chars().next() {
+        Some('“' | '”' | '„' | '«' | '»' | '‘' | '’') => "; write straight quotes: \"",
+        Some('،') => "; write the Latin comma: ,",
+        Some('\u{660}'..='\u{669}' | '\u{6f0}'..='\u{6f9}') => "; write numbers with 0 to 9",
+        Some(c) if !c.is_ascii() && c.is_alphabetic() => {
+            "; write names that are not in Latin letters in quotes: \"…\" = …"
+        }
+        _ => "",
     }
 }
 

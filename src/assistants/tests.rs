@@ -242,10 +242,10 @@ fn what_is_missing_is_told() {
     check_desk(
         "languages = [\"ar\", \"ar\", \"Arabic\"]\n[welcome]\nar=\"\"\n[prompt]\nar=\"desk/ar.md\"",
         expect![[r#"
-        desk/ar.md:1: unknown variable "shop"; declare it under [variables]
-        desk.toml:1: languages: "Arabic" is no language tag; write it like en or ar
-        desk.toml:1: languages: "ar" stands there twice
-    "#]],
+            desk/ar.md:1: unknown variable "shop"; declare it under [variables]
+            desk.toml:1: languages: "Arabic" is no language that callers can be heard in; did you mean "ar"?
+            desk.toml:1: languages: "ar" stands there twice
+        "#]],
     );
     check(
         &[("notes.txt", "")],

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use self::heard::{arguments, heard, results, templates, texts, unplaced};
+use self::heard::{arguments, heard, plain, results, templates, texts, unplaced};
 use self::schemas::schemas;
 
 use super::file::File;
@@ -91,7 +91,7 @@ impl File<'_> {
     ) -> Option<Tool> {
         let description = unplaced(texts(section, "description", languages, DESCRIPTION_CHARS_MAX));
         let confirm = heard(section, "confirm", languages, QUESTION_CHARS_MAX);
-        let filler = unplaced(heard(section, "filler", languages, 60));
+        let filler = plain(section, "filler", languages, 60);
         let say = heard(section, "say", languages, DESCRIPTION_CHARS_MAX);
         if description.is_empty() {
             let next = "is not there; say what it does and when the model should call it";
@@ -143,6 +143,10 @@ impl File<'_> {
                     section.push(section.line, "to", next);
                     return None;
                 };
+                let telephone = to.value.starts_with("tel:") || to.value.starts_with("sip:");
+                if telephone && let Some(problem) = crate::rules::address_problem(&to.value) {
+                    section.push(to.line, "to", problem);
+                }
                 (Kind::Transfer { to: to.value }, same(none()))
             }
             "end_call" => (Kind::EndCall, same(none())),

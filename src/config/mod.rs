@@ -9,6 +9,7 @@ mod environment;
 mod error;
 mod example;
 mod keys;
+pub(crate) mod languages;
 mod layer;
 mod settings;
 #[cfg(test)]

@@ -232,6 +232,8 @@ pub struct TurnConfig {
     pub endpointing_ms: u32,
     /// Least such silence, however complete the turn sounds.
     pub endpointing_ms_min: u32,
+    /// Least such silence after a question: words that end with a question mark, in a voice that sounds complete.
+    pub endpointing_ms_question: u32,
     /// Silence that ends the turn whatever else is known.
     pub endpointing_ms_max: u32,
     /// Let Smart Turn judge by its sound whether a turn is complete; off: silence and words decide.
@@ -282,6 +284,7 @@ impl Default for TurnConfig {
         Self {
             endpointing_ms: 500,
             endpointing_ms_min: 450,
+            endpointing_ms_question: 380,
             endpointing_ms_max: 1_200,
             detector_enabled: true,
             detector_threads: 0,

@@ -92,12 +92,8 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
 
     c.that(!agent.languages.is_empty(), "agent.languages", "empty; name at least one, such as en");
     for tag in &agent.languages {
-        let is_tag = (2..=3).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_lowercase());
-        c.that(
-            is_tag,
-            "agent.languages",
-            format!("{tag:?} is no primary language tag; write it like en or ar"),
-        );
+        let problem = super::languages::problem(tag);
+        c.that(problem.is_none(), "agent.languages", problem.unwrap_or_default());
     }
     let policies = super::settings::LANGUAGE_POLICIES;
     c.that(
@@ -143,6 +139,7 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
 
     c.within("turn.endpointing_ms", turn.endpointing_ms, 50, 10_000);
     c.within("turn.endpointing_ms_min", turn.endpointing_ms_min, 50, 10_000);
+    c.within("turn.endpointing_ms_question", turn.endpointing_ms_question, 50, 10_000);
     c.within("turn.endpointing_ms_max", turn.endpointing_ms_max, 50, 10_000);
     c.that(
         turn.endpointing_ms_min <= turn.endpointing_ms_max,

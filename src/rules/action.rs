@@ -155,3 +155,21 @@ impl LineText {
         text.map_or("", String::as_str)
     }
 }
+
+/// What is wrong with the address of a telephone.
+pub fn address_problem(address: &str) -> Option<String> {
+    let right = match address.split_once(':') {
+        // Digits with what people write between them.
+        Some(("tel", number)) => {
+            let written =
+                |b: u8| b.is_ascii_digit() || b"+-.()*#;=".contains(&b) || b.is_ascii_lowercase();
+            let number = number.strip_prefix('+').unwrap_or(number);
+            number.starts_with(|c: char| c.is_ascii_digit() || "(*#".contains(c))
+                && number.bytes().all(written)
+        }
+        Some(("sip", place)) => !place.is_empty() && place.chars().all(|c| c.is_ascii_graphic()),
+        _ => false,
+    };
+    let shown: String = address.chars().take(60).collect();
+    (!right).then(|| format!("{shown:?}: write tel:+966112345678 or sip:desk@pbx.example"))
+}

@@ -12,7 +12,7 @@ pub mod facts;
 mod human;
 mod judge;
 
-pub use action::{Action, LineText, TRANSFER_WAIT, Transfer, TransferTo};
+pub use action::{Action, LineText, TRANSFER_WAIT, Transfer, TransferTo, address_problem};
 pub use condition::{CONDITION_CHARS_MAX, Condition, ConditionError};
 pub use facts::CallFacts;
 pub use human::asks_for_human;

@@ -28,10 +28,26 @@ pub(super) fn words(
     }
     let mut known = arguments.clone();
     known.insert("result".into(), Value::from(brought.text.as_str()));
-    if let Ok(Value::Object(fields)) = serde_json::from_str(&brought.text) {
-        known.extend(fields);
-    }
-    let words = rendered(template, &known, UndefinedBehavior::Strict);
+    let result: Value = serde_json::from_str(&brought.text).unwrap_or_default();
+    let fill = |fields: &Map<String, Value>| {
+        let mut known = known.clone();
+        known.extend(fields.clone());
+        rendered(template, &known, UndefinedBehavior::Strict)
+    };
+    let words = match result.as_object() {
+        Some(fields) => fill(fields),
+        None => fill(&Map::new()),
+    };
+    // Two dentists: each is told.
+    let words = words.or_else(|error| {
+        let rows = result.as_array().or_else(|| result.get("rows")?.as_array());
+        let rows: Vec<_> = rows.into_iter().flatten().filter_map(Value::as_object).collect();
+        if rows.is_empty() {
+            Err(error)
+        } else {
+            rows.into_iter().map(fill).collect::<Result<Vec<_>, _>>().map(|rows| rows.join(" "))
+        }
+    });
     let words = words.inspect_err(|error| tracing::info!(%error, "`say` does not fit the result."));
     let words = speakable(&words.ok()?);
     (!words.is_empty()).then_some(words)
@@ -132,6 +148,12 @@ mod tests {
         assert_eq!(said("{{ city }}: {{ reference }}, {{ n }}."), "Riyadh: 431207, 3.");
         assert_eq!(said("الفرع مفتوح {{ المواعيد }}."), "الفرع مفتوح من التاسعة.");
         assert_eq!(words_of("It says {{ result }}.", "open").unwrap(), "It says open.");
+        let rows = r#"[{"day": "Sunday"}, {"day": "Monday"}]"#;
+        let both = "Riyadh on Sunday. Riyadh on Monday.";
+        assert_eq!(words_of("{{ city }} on {{ day }}.", rows).unwrap(), both);
+        let more = format!(r#"{{"rows": {rows}, "more": "ask more exactly"}}"#);
+        assert_eq!(words_of("{{ city }} on {{ day }}.", &more).unwrap(), both);
+        assert_eq!(words_of("{{ hour }}", rows), None);
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub enum TableError {
         problem: String,
     },
     /// SQLite said no.
-    #[error("not a table of a SQLite file: {0}; name the table with `from`")]
+    #[error("{0}; `from` names the table of a SQLite file")]
     Sqlite(String),
     /// More than memory should hold.
     #[error("{0}; a table has at most {ROWS_MAX} rows and {COLUMNS_MAX} columns")]
@@ -61,20 +61,31 @@ impl Table {
     /// # Errors
     /// It is none, or too large.
     pub fn from_csv(text: &[u8]) -> Result<Self, TableError> {
-        let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
-        if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
-            let problem = "the file is in UTF-16; save it as \"CSV UTF-8\"".to_owned();
-            return Err(TableError::Csv { line: 1, problem });
-        }
+        let text = plain(text)?;
+        // Spreadsheets tell each other.
+        let (text, told) = match text.strip_prefix(b"sep=") {
+            Some([separator, rest @ ..]) => (rest.trim_ascii_start(), Some(*separator)),
+            _ => (text.as_slice(), None),
+        };
         if text.trim_ascii().is_empty() {
             return Err(TableError::Nothing);
         }
-        let separator = separator(text);
+        let separator = told.unwrap_or_else(|| separator(text));
+        if let Some(line) = open_quote(text, separator) {
+            let problem = "a quote \" is opened here and never closed".to_owned();
+            return Err(TableError::Csv { line, problem });
+        }
         let mut reader = csv::ReaderBuilder::new();
         let mut reader = reader.delimiter(separator).trim(csv::Trim::All).from_reader(text);
-        let wrong = |e: &csv::Error| TableError::Csv {
-            line: e.position().map_or(1, csv::Position::line),
-            problem: e.to_string(),
+        let wrong = |e: &csv::Error| {
+            let at = e.position().map_or(0, |at| usize::try_from(at.byte()).unwrap_or(usize::MAX));
+            let problem = match e.kind() {
+                csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                    format!("{len} cells, where the first line has {expected_len}")
+                }
+                _ => e.to_string(),
+            };
+            TableError::Csv { line: line_of(text, at), problem }
         };
         let columns = reader.headers().map_err(|e| wrong(&e))?.iter().map(cell).collect();
         let mut rows = Vec::new();
@@ -91,6 +102,10 @@ impl Table {
     /// It is none, or too large.
     pub fn from_sqlite(path: &Path, name: &str) -> Result<Self, TableError> {
         use rusqlite::OpenFlags;
+        if !is_sqlite(path) {
+            let next = "the file is no SQLite database; leave `from` out where it is a CSV";
+            return Err(TableError::Sqlite(next.into()));
+        }
         let sqlite = |e: rusqlite::Error| TableError::Sqlite(e.to_string());
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = rusqlite::Connection::open_with_flags(path, flags).map_err(sqlite)?;
@@ -125,6 +140,17 @@ impl Table {
         if columns.iter().any(String::is_empty) {
             return Err(TableError::Columns("has a column without a name".into()));
         }
+        let written: Vec<String> = columns.iter().map(|name| super::say::writable(name)).collect();
+        let alike = (1..columns.len()).find_map(|n| {
+            let other = (0..n).find(|m| written[*m] == written[n] && columns[*m] != columns[n])?;
+            Some(format!(
+                "has {:?} and {:?}, both {{{{ {} }}}} for a template",
+                columns[other], columns[n], written[n]
+            ))
+        });
+        if let Some(alike) = alike {
+            return Err(TableError::Columns(alike));
+        }
         let twice = columns.iter().enumerate().find(|(n, name)| columns[..*n].contains(name));
         if let Some((_, name)) = twice {
             return Err(TableError::Columns(format!("names {name:?} twice")));
@@ -154,6 +180,70 @@ impl Table {
         }
         choices
     }
+}
+
+/// UTF-8 with single line ends, without a mark in front.
+fn plain(bytes: &[u8]) -> Result<Vec<u8>, TableError> {
+    let save = |what: &str| TableError::Csv {
+        line: 1,
+        problem: format!("the file is {what}; save it as \"CSV UTF-8 (comma delimited)\""),
+    };
+    match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Err(save("in UTF-16")),
+        [b'P', b'K', 3, 4, ..] | [0xd0, 0xcf, 0x11, 0xe0, ..] => {
+            return Err(save("a spreadsheet's workbook"));
+        }
+        _ if bytes.starts_with(b"SQLite format 3\0") => {
+            let problem = "the file is a SQLite database; name its table with `from`".to_owned();
+            return Err(TableError::Csv { line: 1, problem });
+        }
+        _ => {}
+    }
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    if let Err(error) = std::str::from_utf8(bytes) {
+        let line = line_of(bytes, error.valid_up_to());
+        let problem =
+            "this is not UTF-8 (Windows-1256?); save the file as \"CSV UTF-8 (comma delimited)\""
+                .to_owned();
+        return Err(TableError::Csv { line, problem });
+    }
+    let mut plain = Vec::with_capacity(bytes.len());
+    let ends_line = |at: usize| bytes.get(at + 1) == Some(&b'\n');
+    plain.extend(
+        bytes.iter().enumerate().filter(|(at, b)| **b != b'\r' || !ends_line(*at)).map(|(_, b)| b),
+    );
+    Ok(plain)
+}
+
+fn line_of(text: &[u8], at: usize) -> u64 {
+    1 + text.iter().take(at).filter(|b| **b == b'\n').count() as u64
+}
+
+/// The line of a quote that opens a cell and is never closed: the reader would take all that follows for
+/// that cell.
+fn open_quote(text: &[u8], separator: u8) -> Option<u64> {
+    let (mut opened, mut cell_begins) = (None, true);
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        match (opened, byte) {
+            (None, b'"') if cell_begins => opened = Some(at),
+            (Some(_), b'"') if text.get(at + 1) == Some(&b'"') => at += 1,
+            (Some(_), b'"') => (opened, cell_begins) = (None, false),
+            (None, byte) => {
+                cell_begins = byte == separator || byte == b'\n' || (cell_begins && byte == b' ');
+            }
+            (Some(_), _) => {}
+        }
+        at += 1;
+    }
+    opened.map(|at| line_of(text, at))
+}
+
+fn is_sqlite(path: &Path) -> bool {
+    use std::io::Read as _;
+    let mut head = [0; 16];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head == *b"SQLite format 3\0"
 }
 
 /// What stands between the columns of the first line.
@@ -312,6 +402,16 @@ mod tests {
         assert!(wrong("\u{feff}\n".as_bytes()).starts_with("the file is empty"));
         assert!(wrong(b"a,b,a\n1,2,3\n").contains("names \"a\" twice"));
         assert!(wrong(b"a,,c\n1,2,3\n").contains("without a name"));
+        assert!(wrong(b"a b,a-b\n1,2\n").contains("both {{ a_b }}"));
+        assert!(wrong(b"a,b\r\n1,2\r\n3\r\n").starts_with("line 3: 1 cells, where"));
+        let open = "dentist;day\nLayla;\"Sunday\nSamir;Monday\n".as_bytes();
+        assert!(wrong(open).starts_with("line 2: a quote"), "{}", wrong(open));
+        assert!(wrong(b"PK\x03\x04zip").contains("workbook"));
+        assert!(wrong(b"a,b\n\xc7\xe1,1\n").starts_with("line 2: this is not UTF-8"));
+        assert!(wrong(b"SQLite format 3\0..").contains("`from`"));
+        let quoted = Table::from_csv(b"a,b\n\"x \"\"y\"\"\nz\",5\"\n").unwrap();
+        assert_eq!(quoted.rows, [["x \"y\"\nz", "5\""]]);
+        assert_eq!(Table::from_csv(b"sep=;\r\na;b\r\n1;2\r\n").unwrap().columns(), ["a", "b"]);
     }
 
     #[test]

@@ -26,7 +26,9 @@ pub enum UrlProblem {
     #[error("a place is written {{name}}, and both braces are needed")]
     Place,
     /// No host, or a place before the host's end.
-    #[error("write the scheme and the host out, such as https://crm.example/…; places come after")]
+    #[error(
+        "write https:// or http:// and the host out, such as https://crm.example/…; places come after"
+    )]
     Host,
     /// Somebody's password.
     #[error("an address holds no name and password; send them in a header")]
@@ -65,7 +67,8 @@ impl UrlTemplate {
         parts.push((rest.to_owned(), None));
         let first = parts.first().map_or("", |(text, _)| text.as_str());
         let host = first.split_once("://").map_or("", |(_, after)| after);
-        if !host.contains(['/', '?']) && parts.len() > 1 || host.is_empty() {
+        let web = first.starts_with("https://") || first.starts_with("http://");
+        if !host.contains(['/', '?']) && parts.len() > 1 || host.is_empty() || !web {
             return Err(UrlProblem::Host);
         }
         if host.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@')) {

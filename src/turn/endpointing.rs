@@ -16,6 +16,8 @@ pub struct EndpointingPolicy {
     pub usual: Duration,
     /// Least silence, however complete the turn sounds.
     pub min: Duration,
+    /// Least silence after a question that sounds complete: two witnesses of different kinds.
+    pub min_question: Duration,
     /// Silence that ends the turn whatever else is known.
     pub max: Duration,
     /// Words after which more comes.
@@ -52,21 +54,26 @@ impl Endpointing {
     /// For a caller of whom nothing is known. Bounds that contradict `usual` give way to it.
     pub fn new(mut policy: EndpointingPolicy) -> Self {
         policy.min = policy.min.min(policy.usual);
+        policy.min_question = policy.min_question.min(policy.min);
         policy.max = policy.max.max(policy.usual);
         Self { policy, pause: None }
     }
 
     /// Silence after which the turn is over, by what is known now.
     pub fn delay(&self, evidence: Evidence<'_>) -> Duration {
-        let EndpointingPolicy { min, max, .. } = self.policy;
+        let EndpointingPolicy { max, .. } = self.policy;
         let usual = self.usual();
+        let ending = evidence.words.map(|words| self.policy.unfinished.ending(words));
+        let min = match ending {
+            Some(Ending::Question) => self.policy.min_question,
+            _ => self.policy.min,
+        };
         let complete = evidence.complete.filter(|p| p.is_finite()).map(|p| p.clamp(0.0, 1.0));
         let by_sound = match complete {
             None => usual,
             Some(p) if p < SOUNDS_INCOMPLETE => between(max, usual, p / SOUNDS_INCOMPLETE),
             Some(p) => between(usual, min, (p - SOUNDS_INCOMPLETE) / (1.0 - SOUNDS_INCOMPLETE)),
         };
-        let ending = evidence.words.map(|words| self.policy.unfinished.ending(words));
         let delay = match (ending, complete) {
             // Where sound and words disagree, neither is believed.
             (Some(Ending::Open), Some(p)) if p >= SOUNDS_INCOMPLETE => between(usual, max, 0.5),
@@ -116,7 +123,13 @@ mod tests {
     fn policy() -> EndpointingPolicy {
         let words = BTreeMap::from([("en".to_owned(), "and".to_owned())]);
         let unfinished = Unfinished::new(&words, &BTreeMap::new());
-        EndpointingPolicy { usual: ms(500), min: ms(300), max: ms(1_500), unfinished }
+        EndpointingPolicy {
+            usual: ms(500),
+            min: ms(300),
+            min_question: ms(200),
+            max: ms(1_500),
+            unfinished,
+        }
     }
 
     fn delay_ms(complete: Option<f32>, words: Option<&str>) -> u64 {
@@ -146,7 +159,13 @@ mod tests {
     #[test]
     fn a_question_is_no_longer_waited_for_than_usual() {
         assert_eq!(delay_ms(Some(0.0), Some("What time is it?")), 500);
-        assert_eq!(delay_ms(Some(1.0), Some("What time is it?")), 300);
+        assert_eq!(delay_ms(None, Some("What time is it?")), 500, "words alone shorten nothing");
+    }
+
+    #[test]
+    fn a_question_that_sounds_complete_is_answered_soonest() {
+        let delays = [0.5, 0.75, 1.0].map(|p| delay_ms(Some(p), Some("What time is it?")));
+        assert_eq!(delays, [500, 350, 200]);
         assert_eq!(delay_ms(None, Some("And?")), 500);
     }
 

@@ -75,6 +75,7 @@ impl From<&Config> for TurnPolicy {
             endpointing: EndpointingPolicy {
                 usual: ms(config.turn.endpointing_ms),
                 min: ms(config.turn.endpointing_ms_min),
+                min_question: ms(config.turn.endpointing_ms_question),
                 max: ms(config.turn.endpointing_ms_max),
                 unfinished: Unfinished::new(&config.turn.trailing_words, &config.turn.number_words),
             },

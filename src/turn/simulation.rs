@@ -26,6 +26,7 @@ fn policy(chance: &mut Chance) -> TurnPolicy {
         endpointing: EndpointingPolicy {
             usual: chance.ms(0, 1_500),
             min: chance.ms(0, 1_500),
+            min_question: chance.ms(0, 1_500),
             max: chance.ms(0, 3_000),
             unfinished: DEFAULT.endpointing.unfinished.clone(),
         },

@@ -170,8 +170,26 @@ table = "desk/rows.csv"
 by = ["city"]
 tell = ["opening hours"]
 say = { ar = "{{ opening_hours }} {{ city }}", en = "Open {{ opening_hour }}: {{ branch }}" }
+[[tools]]
+name = "never"
+kind = "message"
+description = " "
+confirm = { ar = "", en = " " }
+filler = { ar = "{{ x }}", en = "One moment." }
+[tools.parameters]
+type = "object"
+[tools.parameters.properties]
+a = { type = "string", enum = [] }
+b = { type = "string", enum = [911] }
+c = { type = "string", minLength = 9, maxLength = 3 }
+[[tools]]
+name = "people"
+kind = "transfer"
+description = "Transfers."
+to = "tel:abc"
 [lexicon]
 STC = " "
+KSA = "{{ hours }}"
 [fillers]
 fr = "Un moment."
 "#;
@@ -190,8 +208,18 @@ fr = "Un moment."
             desk.toml:36: tools.parameters.type: stands beside the languages; write it in each of them
             desk.toml:47: tools.say.en: {{ branch }} is nothing that it is given; known here: city, found, known, more, opening_hours, result, rows
             desk.toml:47: tools.say.en: {{ opening_hour }} is nothing that it is given; did you mean {{ opening_hours }}?
-            desk.toml:49: lexicon.STC: is empty; write a word, and how it is said, as in STC = "S T C"
-            desk.toml:51: fillers.fr: is none of the languages; languages = ["ar", "en"]
+            desk.toml:48: tools.description: is not there; say what it does and when the model should call it
+            desk.toml:51: tools.description: is empty; write the words, or leave it out
+            desk.toml:52: tools.confirm.ar: is empty; write the words, or leave it out
+            desk.toml:52: tools.confirm.en: is empty; write the words, or leave it out
+            desk.toml:53: tools.filler: is said as it stands, and is no template
+            desk.toml:54: tools.parameters.properties.a: nothing fits: enum is empty
+            desk.toml:54: tools.parameters.properties.b: enum has 911, which the rest of it does not allow
+            desk.toml:54: tools.parameters.properties.c: nothing fits: minLength is 9 and maxLength is 3
+            desk.toml:64: tools.to: "tel:abc": write tel:+966112345678 or sip:desk@pbx.example
+            desk.toml:66: lexicon.STC: is empty; write a word, and how it is said, as in STC = "S T C"
+            desk.toml:67: lexicon.KSA: is said as it stands, and is no template
+            desk.toml:69: fillers.fr: is none of the languages; languages = ["ar", "en"]
         "#]],
     );
 }

@@ -16,7 +16,7 @@ pub(super) fn texts(
     chars_max: usize,
 ) -> ByLanguage<Placed<String>> {
     if !section.is_section(name) {
-        let text = section.text(name, chars_max).filter(|text| !text.value.is_empty());
+        let text = section.text(name, chars_max).filter(|text| is_there(section, name, text));
         let text = text.map(|text| languages.iter().map(move |tag| (tag.clone(), text.clone())));
         return text.into_iter().flatten().collect();
     }
@@ -24,7 +24,10 @@ pub(super) fn texts(
     let mut texts = ByLanguage::new();
     for tag in languages {
         match by_language.text(tag, chars_max) {
-            Some(text) => drop(texts.insert(tag.clone(), text)),
+            Some(text) if is_there(&by_language, tag, &text) => {
+                drop(texts.insert(tag.clone(), text));
+            }
+            Some(_) => {}
             None => {
                 by_language.push(by_language.line, tag, "is not there; each language needs one")
             }
@@ -32,6 +35,15 @@ pub(super) fn texts(
     }
     by_language.finish(&BTreeMap::new());
     texts
+}
+
+/// A question without words would be no question, and its tool run unasked.
+fn is_there(section: &Section<'_>, name: &str, text: &Placed<String>) -> bool {
+    let there = !text.value.trim().is_empty();
+    if !there {
+        section.push(text.line, name, "is empty; write the words, or leave it out");
+    }
+    there
 }
 
 /// As [`texts`], for words that a caller hears: words of one language are none for the others.
@@ -52,6 +64,20 @@ pub(super) fn heard(
         section.push(text.line, name, next);
     }
     texts
+}
+
+/// As [`heard`], for words that are said as they stand.
+pub(super) fn plain(
+    section: &Section<'_>,
+    name: &str,
+    languages: &[String],
+    chars_max: usize,
+) -> ByLanguage<String> {
+    let texts = heard(section, name, languages, chars_max);
+    if let Some(text) = texts.values().find(|text| text.value.contains(['{', '}'])) {
+        section.push(text.line, name, "is said as it stands, and is no template");
+    }
+    unplaced(texts)
 }
 
 /// A template's text without what it computes.

@@ -69,7 +69,8 @@ pub(super) fn schemas(section: &Section<'_>, languages: &[String]) -> Option<ByL
 fn slips(schema: &Value, place: &str, depth: usize, tell: &impl Fn(&str, &str)) {
     let Some(keys) = schema.as_object().filter(|_| depth < DEPTH_MAX) else { return };
     for key in keys.keys().filter(|key| !KEYWORDS.split_whitespace().any(|k| k == key.as_str())) {
-        if let Some(near) = did_you_mean(key, KEYWORDS.split_whitespace()) {
+        let near = did_you_mean(key, KEYWORDS.split_whitespace()).filter(|_| key.len() > 3);
+        if let Some(near) = near {
             tell(&format!("{place}/{key}"), &format!("did you mean `{near}`?"));
         }
     }
@@ -87,10 +88,37 @@ fn slips(schema: &Value, place: &str, depth: usize, tell: &impl Fn(&str, &str)) 
             tell(&format!("{place}/required"), &problem);
         }
     }
+    if let Some(problem) = unsatisfiable(schema, keys) {
+        tell(place, &problem);
+    }
     for (name, property) in properties.into_iter().flatten() {
         slips(property, &format!("{place}/properties/{name}"), depth + 1, tell);
     }
     if let Some(items) = keys.get("items") {
         slips(items, &format!("{place}/items"), depth + 1, tell);
     }
+}
+
+/// Why no argument could ever fit: a model that is held to it would write until it is stopped.
+fn unsatisfiable(schema: &Value, keys: &serde_json::Map<String, Value>) -> Option<String> {
+    for (least, most) in [
+        ("minimum", "maximum"),
+        ("minLength", "maxLength"),
+        ("minItems", "maxItems"),
+        ("minProperties", "maxProperties"),
+    ] {
+        let bound = |key| keys.get(key).and_then(Value::as_f64);
+        if let (Some(min), Some(max)) = (bound(least), bound(most))
+            && min > max
+        {
+            return Some(format!("nothing fits: {least} is {min} and {most} is {max}"));
+        }
+    }
+    let allowed = keys.get("enum")?.as_array()?;
+    if allowed.is_empty() {
+        return Some("nothing fits: enum is empty".into());
+    }
+    let validator = jsonschema::validator_for(schema).ok()?; // else told in its place
+    let wrong = allowed.iter().find(|value| !validator.is_valid(value))?;
+    Some(format!("enum has {wrong}, which the rest of it does not allow"))
 }

@@ -7,6 +7,7 @@ fn check_judged(script: &str, expected: Expect) {
     let endpointing = EndpointingPolicy {
         usual: Duration::from_millis(500),
         min: Duration::from_millis(300),
+        min_question: Duration::from_millis(300),
         max: Duration::from_millis(1_500),
         ..TurnPolicy::default().endpointing
     };
