@@ -20,6 +20,7 @@ export class Settings {
   private readonly outputRow = element('output-row', HTMLElement);
   private readonly tone = element('tone', HTMLButtonElement);
   private readonly listen = element('listen', HTMLButtonElement);
+  private readonly check = element('check', HTMLElement);
   private readonly hint = element('check-hint', HTMLElement);
   private readonly digits = element('digits', HTMLSelectElement);
   private devices: Devices = { inputs: [], outputs: [] };
@@ -56,7 +57,8 @@ export class Settings {
   /** Whether the microphone is being tested; in a call the bars beside “You” do the same. */
   showListening(listening: boolean, inCall: boolean): void {
     this.listening = listening;
-    this.listen.hidden = inCall || listening;
+    this.check.hidden = inCall;
+    this.listen.hidden = listening;
     this.redraw(this.words);
   }
 
