@@ -31,6 +31,7 @@ export async function openBrowser({ microphoneWav, microphone = 'granted', viewp
     '--disable-gpu',
     '--disable-quic',
     '--no-first-run',
+    '--hide-scrollbars', // as on phones; in pictures of right-to-left pages they would cover an edge
     '--disable-background-networking',
     '--disable-component-update',
     '--disable-sync',
