@@ -10,7 +10,7 @@ import { captions, iceServerHosts, receivedAudioEnergy, until } from './chromium
 import { freePort } from './page_rig.mjs';
 import { agentOnCall, hurry, noChromium, noRoom, onPage, panel, picture, refused, startRooms } from './page_steps.mjs';
 
-describe('the page when something is wrong', { skip: noChromium }, () => {
+describe('the page when something is wrong', { skip: noChromium, concurrency: 2 }, () => {
   it('passes on why the server refused, and calls again at a click', async () => {
     const answers = { token: refused(503, { title: 'busy', detail: 'all 4 lines are taken' }) };
     await onPage(answers, {}, async (page, _seen, server) => {
@@ -62,7 +62,7 @@ describe('the page when something is wrong', { skip: noChromium }, () => {
   });
 });
 
-describe('the page in a room', { skip: noRoom }, () => {
+describe('the page in a room', { skip: noRoom, concurrency: 2 }, () => {
   let rooms;
   before(async () => {
     rooms = await startRooms();

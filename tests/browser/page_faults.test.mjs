@@ -76,6 +76,8 @@ describe('a call when the world fails', OPTIONS, () => {
       const shown = await panel(page, 'network-lost', 30_000);
       assert.match(await shown.textContent(), /comes back by itself/);
       assert.match(await page.textContent('#status'), /reconnecting/);
+      // That nobody could be asked for an agent meanwhile is the same trouble, told once.
+      assert.equal(await page.locator('.problem').count(), 1);
       await picture(page, 'network-lost');
       await pause(30 - (Date.now() - began) / 1000);
       await page.context().setOffline(false);

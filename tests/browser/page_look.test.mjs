@@ -29,7 +29,7 @@ const BANK = {
 const busy = { token: refused(503, { title: 'busy', detail: 'all 4 lines are taken' }) };
 const bank = { ...busy, about: () => ({ status: 200, body: BANK }) };
 
-describe('the page in two languages', { skip: noChromium }, () => {
+describe('the page in two languages', { skip: noChromium, concurrency: 2 }, () => {
   it('reads in Arabic from the right, in English from the left, and remembers which', async () => {
     await onPage(busy, { path: '/?lang=ar' }, async (page, _seen, server) => {
       const html = () => page.$eval('html', ({ lang, dir }) => `${lang} ${dir}`);
@@ -77,6 +77,8 @@ describe('the page in two languages', { skip: noChromium }, () => {
         await looks('idle');
         await page.click('#call');
         await page.waitForSelector('#consent:not([hidden])');
+        const side = await page.$eval('#consent-words', (e) => getComputedStyle(e).direction);
+        assert.equal(side, language === 'ar' ? 'rtl' : 'ltr');
         await looks('consent');
         await page.click('#consent-yes');
         await panel(page, 'token-refused');
@@ -88,7 +90,7 @@ describe('the page in two languages', { skip: noChromium }, () => {
   }
 });
 
-describe('before a call, the page', { skip: noChromium }, () => {
+describe('before a call, the page', { skip: noChromium, concurrency: 2 }, () => {
   it('asks for consent where the assistant does, and calls nobody without it', async () => {
     await onPage(bank, { path: '/?assistant=bank' }, async (page, _seen, server) => {
       await page.evaluate(() => {
@@ -191,7 +193,7 @@ describe('before a call, the page', { skip: noChromium }, () => {
   });
 });
 
-describe('inside another site, the page', { skip: noChromium }, () => {
+describe('inside another site, the page', { skip: noChromium, concurrency: 2 }, () => {
   for (const listed of [true, false]) {
     it(`${listed ? 'is shown' : 'is not shown'} by its script where the site is ${listed ? '' : 'not '}listed`, async () => {
       let script;

@@ -66,6 +66,7 @@ export class Call {
   private joined = false;
   private ended = false;
   private reconnecting = false;
+  private watch = 0;
   private sound: boolean;
   private readonly timers: ReturnType<typeof setTimeout>[] = [];
 
@@ -176,8 +177,9 @@ export class Call {
     try {
       await requestAgent(this.roomName, this.request);
     } catch (error) {
-      // The agent may have come while we asked.
-      if (this.ended || this.agentIdentity || !(error instanceof RequestFailed)) return;
+      // The agent may have come while we asked; and a lost network has its own panel.
+      if (this.ended || this.agentIdentity || this.reconnecting) return;
+      if (!(error instanceof RequestFailed)) return;
       if (error.problem.kind === 'dispatch-refused') this.dispatchDetail = error.problem.detail;
       this.listener.problem(error.problem);
     }
@@ -191,6 +193,8 @@ export class Call {
   /** Sends typed words; false when they could not be sent. */
   async sendText(text: string): Promise<boolean> {
     try {
+      // Words into a lost network may never arrive, and nothing would tell.
+      if (this.reconnecting) throw new Error('reconnecting');
       await sendTyped(this.room, this.captions, text);
       this.listener.solved('text-not-sent');
       return true;
@@ -209,6 +213,8 @@ export class Call {
         this.listener.solved('network-lost');
         this.listener.status({ phase: 'connected' });
         this.findAgent();
+        // A server that was started anew knows nothing of the agent it had.
+        if (!this.agentIdentity) this.watchForAgent();
       })
       .on(RoomEvent.Disconnected, (reason) => this.disconnected(reason))
       .on(RoomEvent.ParticipantConnected, () => this.findAgent())
@@ -301,14 +307,18 @@ export class Call {
       });
     }
     this.reconnecting = true;
+    for (const kind of NETWORK_CAUSED) this.listener.solved(kind);
     this.listener.status({ phase: 'reconnecting' });
   }
 
+  /** Begins anew whenever the call comes back without an agent: what was awaited before is void. */
   private watchForAgent(): void {
+    const watch = ++this.watch;
     this.after(AGENT_ASK_AGAIN_MS, () => {
-      if (!this.agentIdentity) void this.askForAgent();
+      if (watch === this.watch && !this.agentIdentity) void this.askForAgent();
     });
     this.after(AGENT_JOIN_MS_MAX, () => {
+      if (watch !== this.watch || this.reconnecting) return;
       if (!this.agentIdentity) this.reportAgentMissing();
       else if (!this.agentReady) this.listener.problem({ kind: 'agent-not-ready' });
     });
@@ -322,7 +332,7 @@ export class Call {
 
   private disconnected(reason: DisconnectReason | undefined): void {
     // A connection that never was is told by what `connect` throws, a moment after this event.
-    if (!this.joined) return;
+    if (!this.joined || this.ended) return;
     const ended = endReason(reason === undefined ? undefined : DisconnectReason[reason]);
     this.finish(ended);
     if (ended === 'connection-lost') this.listener.problem({ kind: 'call-lost' });
@@ -352,6 +362,9 @@ export class Call {
     );
   }
 }
+
+/** Problems that a lost network explains: its own panel says what to do. */
+const NETWORK_CAUSED = ['page-server-unreachable', 'dispatch-refused', 'text-not-sent'] as const;
 
 /** Problems that mean nothing any more once the call is over. */
 const CALL_PROBLEMS = [

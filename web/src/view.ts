@@ -1,6 +1,6 @@
 // The call's own elements: shows states, reports clicks and typed words. Decides nothing.
 
-import { child, element, isolated } from './elements';
+import { element, isolated } from './elements';
 import { agentText, microphoneText, statusText, type Agent, type CallStatus, type Microphone } from './status';
 import type { Words } from './words';
 
@@ -193,11 +193,9 @@ export class ConsentStep {
 
   /** The words to agree to, in whichever language they are. */
   show(language: string, words: string): void {
-    const line = child('span', words);
-    line.lang = language;
-    line.dir = 'auto';
-    this.text.replaceChildren(line);
+    this.text.lang = language;
     this.text.dir = 'auto';
+    this.text.textContent = words;
   }
 
   close(agreed: boolean): void {
