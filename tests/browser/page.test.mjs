@@ -1,6 +1,7 @@
 // The page by itself, in headless Chromium: what it shows, and what it says when something is wrong.
 // The server is a stand-in; with `SAWT_PYTHON` (a Python that has the PyPI package `livekit`) and a
-// livekit-server, a mock agent talks in a real room. The real agent is met in call.test.mjs.
+// livekit-server, a mock agent talks in a real room. How it looks is in page_look.test.mjs, what becomes
+// of it when the world fails in page_faults.test.mjs; the real agent is met in call.test.mjs.
 //
 // Run: node --test tests/browser/page.test.mjs    (after `npm ci && npm run build` in web/)
 
