@@ -20,6 +20,7 @@ const QUESTION = 'What is the capital of France?';
 // A question of somebody else's may have any words.
 const QUESTION_HEARD = process.env.SAWT_QUESTION_WAV ? /\p{L}{2}/u : /capital|france/i;
 const WORDS = /\p{L}{2}/u;
+const ARABIC = /\p{Script=Arabic}{2}/u;
 
 const LOCAL_HOSTS = ['127.0.0.1', 'localhost', '[::1]'];
 
@@ -110,6 +111,34 @@ describe('a call from the browser', { skip }, () => {
       assert.deepEqual(seen.errors, []);
     } catch (error) {
       await picture(page, 'real-typing-failed').catch(() => undefined);
+      throw withLog(error, seen, sawt);
+    } finally {
+      await browser.close();
+    }
+  });
+
+  it('is held in Arabic by typing, once the caller agreed to what the assistant asks', async () => {
+    const browser = await openBrowser({ viewport: { width: 390, height: 844 } });
+    const { page, seen } = browser;
+    try {
+      await page.goto(new URL('/?assistant=bank&lang=ar', sawt.url).href);
+      await page.click('#type-instead');
+      await page.waitForSelector('#consent:not([hidden])');
+      assert.match(await page.textContent('#consent-words'), ARABIC);
+      assert.equal(await page.getAttribute('body', 'data-phase'), 'idle');
+      await page.click('#consent-yes');
+      const welcome = await until(page, 'welcome', WELCOME_MS_MAX, () => agentLine(page, 0));
+      assert.match(welcome, ARABIC);
+      const answer = await typeAndAwaitAnswer(page, 'ما هي ساعات العمل؟');
+      assert.match(answer, ARABIC);
+      await picture(page, 'real-arabic');
+      console.log(JSON.stringify({ welcome, typedAnswer: answer }));
+      await page.click('#hang-up');
+      await page.waitForSelector('body[data-phase="ended"]');
+      assertNothingLeft(seen, await iceServerHosts(page));
+      assert.deepEqual(seen.errors, []);
+    } catch (error) {
+      await picture(page, 'real-arabic-failed').catch(() => undefined);
       throw withLog(error, seen, sawt);
     } finally {
       await browser.close();

@@ -71,6 +71,7 @@ describe('the page in two languages', { skip: noChromium, concurrency: 2 }, () =
           await assertFits(page, step);
           for (const colorScheme of name === 'desk' ? ['dark', 'light'] : ['light']) {
             await page.emulateMedia({ colorScheme });
+            if (colorScheme === 'dark') await picture(page, `${language}-dark-${step}`);
             assert.deepEqual(await seriousFindings(page), [], `${step}, ${colorScheme}`);
           }
         };
@@ -170,6 +171,30 @@ describe('before a call, the page', { skip: noChromium, concurrency: 2 }, () => 
       await page.selectOption('#input', { index: 1 });
       await page.click('#listen');
       await until(page, 'the chosen microphone', 10_000, async () => (await level(page, 'check')) > 0.2);
+      await page.click('#settings > summary');
+      await until(page, 'a closed microphone', 5_000, async () => (await level(page, 'check')) === 0);
+    });
+  });
+
+  it('says that another program has the microphone, and tries again at a click', async () => {
+    await onPage(busy, {}, async (page) => {
+      await page.evaluate(() => {
+        const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        let busy = true;
+        navigator.mediaDevices.getUserMedia = (what) => {
+          const taken = new DOMException('in use', 'NotReadableError');
+          return busy ? Promise.reject(taken) : open(what);
+        };
+        window.sawtTestFree = () => (busy = false);
+      });
+      await page.click('#settings > summary');
+      await page.click('#listen');
+      const shown = await panel(page, 'microphone-busy');
+      assert.match(await shown.textContent(), /close that program/);
+      await page.evaluate(() => window.sawtTestFree());
+      await page.click('[data-problem="microphone-busy"] button');
+      await until(page, 'moving bars', 10_000, async () => (await level(page, 'check')) > 0.2);
+      assert.equal(await page.locator('.problem').count(), 0);
     });
   });
 

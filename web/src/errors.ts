@@ -68,9 +68,13 @@ const REMEDIES: Partial<Record<Problem['kind'], Remedy>> = {
 export function explain(problem: Problem, words: Words): Explanation {
   const told = problem.kind === 'token-refused' ? refusal(problem.status) : problem.kind;
   const does = REMEDIES[problem.kind];
-  const detail = detailOf(problem, words);
+  const detail = detailOf(problem);
+  const { title, advice } = words.problem[told];
+  // Which of the address's values is wrong is ours to say, and nothing to unfold.
+  const fault = problem.kind === 'address-refused' ? words.parameter[problem.fault](problem.parameter) : '';
   return {
-    ...words.problem[told],
+    title,
+    advice: `${fault} ${advice}`.trim(),
     ...(detail ? { detail } : {}),
     ...(does ? { remedy: { label: words.remedy[does], does } } : {}),
   };
@@ -84,10 +88,8 @@ function refusal(status: number): keyof Words['problem'] {
   return status >= 500 ? 'token-failed' : 'token-refused';
 }
 
-function detailOf(problem: Problem, words: Words): string | undefined {
+function detailOf(problem: Problem): string | undefined {
   switch (problem.kind) {
-    case 'address-refused':
-      return words.parameter[problem.fault](problem.parameter);
     case 'call-server-unreachable':
       return problem.address;
     case 'token-refused':

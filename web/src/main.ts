@@ -68,6 +68,7 @@ const settings = new Settings(
   words(),
   {
     listen: () => void test.start(devices.inputId),
+    closed: () => test.stop(),
     input: (id) => {
       remember('input', id);
       if (call?.running) void call.useInput(id);

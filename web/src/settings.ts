@@ -8,6 +8,8 @@ import type { Words } from './words';
 
 export interface SettingsActions {
   listen(): void;
+  /** The caller looks elsewhere: a microphone that is only tested need not stay open. */
+  closed(): void;
   input(id: string): void;
   output(id: string): void;
   tone(): void;
@@ -34,6 +36,10 @@ export class Settings {
   ) {
     this.digits.value = digits;
     this.listen.addEventListener('click', () => actions.listen());
+    const fold = element('settings', HTMLDetailsElement);
+    fold.addEventListener('toggle', () => {
+      if (!fold.open) actions.closed();
+    });
     this.input.addEventListener('change', () => {
       chosen.inputId = this.input.value;
       actions.input(this.input.value);

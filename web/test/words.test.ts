@@ -44,6 +44,10 @@ describe.each([en, ar])('every problem in $lang', (words) => {
     expect(explain({ kind: 'token-refused', status: 503, detail: undefined }, words).detail).toBe('HTTP 503');
   });
 
+  it('of the address names what is wrong there', () => {
+    expect(explain({ kind: 'address-refused', parameter: 'room', fault: 'long' }, words).advice).toMatch(/room.*64|room.*٦٤/);
+  });
+
   it('of a refused token tells a full server from a forbidden one', () => {
     const titles = [503, 401, 403, 429, 500, 422].map(
       (status) => explain({ kind: 'token-refused', status, detail: undefined }, words).title,
