@@ -257,7 +257,7 @@ fn only_plain_origins_may_embed_the_page() {
     );
     for bad in ["https://a.example/path", "https://", "https://*.a.example", "data:x", "a.example"]
     {
-        let case = Case::new().file("sawt.toml", &format!("[http]\nembed_origins = ['{bad}']\n"));
+        let case = Case::new().file("sawt.toml", format!("[http]\nembed_origins = ['{bad}']\n"));
         assert!(case.sources.load().is_err(), "{bad}");
     }
 }
