@@ -174,6 +174,11 @@ impl File<'_> {
             toolbox,
             remote,
             outcome,
+            consent: consent
+                .into_iter()
+                .filter(|(_, line)| !line.value.is_empty())
+                .map(|(language, line)| (language, line.value))
+                .collect(),
         })
     }
 

@@ -89,6 +89,8 @@ pub struct Assistant {
     /// What its calls may send to engines elsewhere.
     remote: Grant,
     outcome: Option<OutcomeSchema>,
+    /// Its `[consent]`, by language: the call says it first, and the page shows it before a call.
+    consent: BTreeMap<String, String>,
 }
 
 impl Assistant {
@@ -133,6 +135,11 @@ impl Assistant {
     /// What is to be known about its calls when they are over.
     pub fn outcome(&self) -> Option<&OutcomeSchema> {
         self.outcome.as_ref()
+    }
+
+    /// What callers are to agree to, by language; empty where it asks for nothing.
+    pub const fn consent(&self) -> &BTreeMap<String, String> {
+        &self.consent
     }
 
     /// What it speaks; the first is its own.

@@ -124,11 +124,19 @@ pub struct HttpConfig {
     /// Origin under which people open the page when a proxy stands in front, like
     /// https://voice.example.com. Empty: the address above.
     pub public_origin: String,
+    /// Origins whose pages may show the call page in a frame, like https://www.example.com. Empty:
+    /// none may.
+    pub embed_origins: Vec<String>,
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { bind: "127.0.0.1".into(), port: 8080, public_origin: String::new() }
+        Self {
+            bind: "127.0.0.1".into(),
+            port: 8080,
+            public_origin: String::new(),
+            embed_origins: Vec::new(),
+        }
     }
 }
 

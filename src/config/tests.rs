@@ -247,6 +247,22 @@ fn all_problems_are_told_at_once() {
 }
 
 #[test]
+fn only_plain_origins_may_embed_the_page() {
+    refused(
+        "[http]\nembed_origins = ['https://www.example.com', \"https://a.example; script-src *\", '*']\n",
+        expect![[r#"
+            the configuration has 2 problems
+              - sawt.toml:2: http.embed_origins: "https://a.example; script-src *" is no origin; write it like https://www.example.com, without a path
+              - sawt.toml:2: http.embed_origins: "*" is no origin; write it like https://www.example.com, without a path"#]],
+    );
+    for bad in ["https://a.example/path", "https://", "https://*.a.example", "data:x", "a.example"]
+    {
+        let case = Case::new().file("sawt.toml", format!("[http]\nembed_origins = ['{bad}']\n"));
+        assert!(case.sources.load().is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn a_filler_that_would_hold_up_the_answer_is_refused() {
     refused(
         format!("[agent]\nfiller_ms = 70_000\nfillers = {{ en = 'Hm. | {}' }}", "word ".repeat(20)),

@@ -20,6 +20,9 @@ const FILLERS_MAX: usize = 20;
 /// Longest filler: the answer waits for its end.
 const FILLER_CHARS_MAX: usize = 60;
 
+/// Most pages that may embed ours: they stand in a header of every answer.
+const EMBED_ORIGINS_MAX: usize = 32;
+
 struct Checker<'a> {
     loaded: &'a Loaded,
     errors: ConfigError,
@@ -89,6 +92,21 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
         "http.public_origin",
         "no origin; write it like https://voice.example.com, without a path",
     );
+    let embedders = &http.embed_origins;
+    c.that(
+        embedders.len() <= EMBED_ORIGINS_MAX,
+        "http.embed_origins",
+        format!("{} origins; at most {EMBED_ORIGINS_MAX} fit into a header", embedders.len()),
+    );
+    for origin in embedders {
+        c.that(
+            is_plain_origin(origin),
+            "http.embed_origins",
+            format!(
+                "{origin:?} is no origin; write it like https://www.example.com, without a path"
+            ),
+        );
+    }
 
     c.that(!agent.languages.is_empty(), "agent.languages", "empty; name at least one, such as en");
     for tag in &agent.languages {
@@ -246,6 +264,15 @@ fn is_livekit_url(url: &str) -> bool {
     reqwest::Url::parse(url).is_ok_and(|url| {
         ["ws", "wss", "http", "https"].contains(&url.scheme()) && url.host_str().is_some()
     })
+}
+
+/// Whether this is a scheme, a host and perhaps a port. It goes into a header as it is, where a
+/// space, a `;`, a quote or a `*` would say more than an origin does.
+fn is_plain_origin(origin: &str) -> bool {
+    let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+    rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(plain))
+        && reqwest::Url::parse(origin).is_ok_and(|url| url.has_host() && url.path() == "/")
 }
 
 impl Config {

@@ -1,11 +1,13 @@
 //! Which assistant a request asks for, as metadata for the agent. An unknown one is refused here,
 //! where somebody reads the answer; later a caller would only hear nothing.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 
 use super::HttpState;
 use super::error::Problem;
-use crate::assistants::{Choice, ChoiceError};
+use crate::assistants::{Assistant, Choice, ChoiceError};
 
 /// What the agent is told: `metadata`, or what was chosen where there is none.
 pub(super) fn metadata(
@@ -26,17 +28,7 @@ pub(super) fn metadata(
         library.choose(&choice).map_err(|error| refused(field, &error))?;
         return Ok(metadata);
     }
-    let assistant = library.choose(&chosen).map_err(|error| refused("assistant", &error))?;
-    let spoken = assistant.languages();
-    if let Some(language) = chosen.language.as_ref().filter(|l| !spoken.contains(l)) {
-        let language: String = language.chars().take(16).collect();
-        let detail = format!(
-            "{language:?} is not spoken by {}; it speaks {}",
-            assistant.name(),
-            spoken.join(", ")
-        );
-        return Err(Problem::field("language", detail));
-    }
+    self::chosen(state, chosen.clone())?;
     if !metadata.is_empty() {
         let detail =
             "stands beside `assistant`; put \"assistant\" and \"language\" into it instead";
@@ -48,6 +40,27 @@ pub(super) fn metadata(
         return Err(Problem::field("assistant", detail));
     }
     Ok(chosen.to_metadata())
+}
+
+/// Who answers such a request, in a language that it speaks.
+pub(super) fn chosen(state: &HttpState, chosen: Choice) -> Result<Arc<Assistant>, Problem> {
+    let library = state.0.options.assistants.current();
+    let chosen = Choice {
+        assistant: chosen.assistant.filter(|name| !name.is_empty()),
+        language: chosen.language.filter(|language| !language.is_empty()),
+    };
+    let assistant = library.choose(&chosen).map_err(|error| refused("assistant", &error))?;
+    let spoken = assistant.languages();
+    if let Some(language) = chosen.language.as_ref().filter(|l| !spoken.contains(l)) {
+        let language: String = language.chars().take(16).collect();
+        let detail = format!(
+            "{language:?} is not spoken by {}; it speaks {}",
+            assistant.name(),
+            spoken.join(", ")
+        );
+        return Err(Problem::field("language", detail));
+    }
+    Ok(assistant.clone())
 }
 
 fn refused(field: &str, error: &ChoiceError) -> Problem {

@@ -10,11 +10,19 @@ use super::HttpState;
 use super::error::Problem;
 use crate::livekit_api::LiveKitUrl;
 
-/// The page loads nothing but itself and talks to nobody but us and LiveKit.
-pub(super) fn security_policy(livekit: &LiveKitUrl) -> String {
+/// What other sites load to show our page in a frame of theirs.
+const EMBED_SCRIPT: &str = "/embed.js";
+
+/// The page loads nothing but itself and talks to nobody but us and LiveKit. Only pages of
+/// `embed_origins` show it in a frame.
+pub(super) fn security_policy(livekit: &LiveKitUrl, embed_origins: &[String]) -> String {
+    let ancestors = match embed_origins {
+        [] => "'none'".to_owned(),
+        origins => format!("'self' {}", origins.join(" ")),
+    };
     format!(
         "default-src 'self'; connect-src 'self' {} {}; media-src 'self' blob:; \
-         object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+         object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}",
         livekit.ws_origin(),
         livekit.http_origin()
     )
@@ -26,6 +34,8 @@ pub(super) async fn with_headers(
     request: Request,
     next: Next,
 ) -> Response {
+    let embedded = !state.0.options.embed_origins.is_empty();
+    let elsewhere = embedded && request.uri().path() == EMBED_SCRIPT;
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     if let Ok(policy) = HeaderValue::from_str(&state.0.security_policy) {
@@ -33,13 +43,20 @@ pub(super) async fn with_headers(
     }
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("permissions-policy"), "microphone=(self), camera=()"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            if elsewhere { "cross-origin" } else { "same-origin" },
+        ),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !embedded {
+        // For browsers without `frame-ancestors`. It knows no list, so where there is one it must
+        // not stand.
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     }
     response
 }

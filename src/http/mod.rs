@@ -4,11 +4,14 @@
 //! | Path | What |
 //! |---|---|
 //! | `GET /`, `/callcenter/call-with-audio` | the page |
+//! | `GET /embed.js` | for other sites: shows the page in a frame of theirs (`http.embed_origins`) |
+//! | `GET /api/assistant` | who will answer, and what a caller is to agree to first |
 //! | `POST /api/token` | LiveKit's standard token endpoint |
 //! | `GET`, `POST /api/connection-details` | the same for LiveKit's starter apps |
 //! | `POST /api/dispatch-agent` | asks the agent into a room, says whether a worker took it |
 //! | `GET /livez`, `/readyz`, `/metrics`, `/worker` | for machines |
 
+mod about;
 mod assistant;
 mod dispatch;
 mod error;
@@ -52,6 +55,8 @@ pub struct HttpOptions {
     pub loopback: bool,
     /// Origin under which people open the page when a proxy stands in front; may be empty.
     pub public_origin: String,
+    /// Origins whose pages may show ours in a frame; none: nobody may.
+    pub embed_origins: Vec<String>,
     /// The worker, for `/readyz`, `/worker` and dispatches.
     pub worker: watch::Receiver<WorkerStatus>,
     /// The rest of the program, for `/readyz`.
@@ -84,7 +89,7 @@ impl HttpState {
             "" => options.api.url().clone(),
             url => LiveKitUrl::parse(url)?,
         };
-        let security_policy = guard::security_policy(&livekit_url);
+        let security_policy = guard::security_policy(&livekit_url, &options.embed_origins);
         Ok(Self(Arc::new(Inner { options, livekit_url, metrics, security_policy })))
     }
 }
@@ -94,6 +99,7 @@ pub fn router(state: HttpState) -> Router {
     Router::new()
         .route("/", get(page::index))
         .route("/callcenter/call-with-audio", get(page::index))
+        .route("/api/assistant", get(about::about))
         .route("/api/token", post(token::token))
         .route("/api/connection-details", get(token::details).post(token::details_for))
         .route("/api/dispatch-agent", post(dispatch::dispatch))

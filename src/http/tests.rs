@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
+mod page;
+
 use super::*;
 use crate::assistants::{Folder, Library, Voices};
 use crate::config::Config;
@@ -26,19 +28,28 @@ fn fixture() -> Fixture {
 }
 
 fn fixture_with(agent_name: &str, public_origin: &str) -> Fixture {
+    fixture_where(|options| {
+        options.agent_name = agent_name.into();
+        options.public_origin = public_origin.into();
+    })
+}
+
+fn fixture_where(change: impl FnOnce(&mut HttpOptions)) -> Fixture {
     let (worker, worker_out) = watch::channel(WorkerStatus::starting(4));
     let (parts, parts_out) = watch::channel(Parts::new());
-    let options = HttpOptions {
+    let mut options = HttpOptions {
         // Nobody listens on port 1.
         api: LiveKitApi::new("ws://127.0.0.1:1", "key", SECRET).unwrap(),
         livekit_public_url: "wss://lk.example.com".into(),
-        agent_name: agent_name.into(),
+        agent_name: "sawt".into(),
         loopback: true,
-        public_origin: public_origin.into(),
+        public_origin: String::new(),
+        embed_origins: Vec::new(),
         worker: worker_out,
         parts: parts_out,
         assistants: assistants(),
     };
+    change(&mut options);
     Fixture { router: router(HttpState::new(options, None).unwrap()), worker, parts }
 }
 
@@ -393,6 +404,7 @@ async fn metrics_have_their_names() {
         agent_name: "sawt".into(),
         loopback: true,
         public_origin: String::new(),
+        embed_origins: Vec::new(),
         worker: worker_out,
         parts,
         assistants: assistants(),

@@ -124,6 +124,7 @@ impl Service {
                 agent_name: config.livekit.agent_name.clone(),
                 loopback,
                 public_origin: config.http.public_origin.clone(),
+                embed_origins: config.http.embed_origins.clone(),
                 worker: worker_status.clone(),
                 parts,
                 assistants: assistants.clone(),

@@ -23,7 +23,7 @@ export function chromiumPath() {
  * - `microphoneWav`: what the microphone hears, once (48 kHz mono PCM16); none: Chromium's beeps.
  * - `microphone`: 'granted', 'refused' by the user, or 'missing'.
  */
-export async function openBrowser({ microphoneWav, microphone = 'granted' } = {}) {
+export async function openBrowser({ microphoneWav, microphone = 'granted', viewport = { width: 900, height: 960 } } = {}) {
   const profile = await mkdtemp(join(tmpdir(), 'sawt-chromium-'));
   const args = [
     '--headless=new',
@@ -31,6 +31,7 @@ export async function openBrowser({ microphoneWav, microphone = 'granted' } = {}
     '--disable-gpu',
     '--disable-quic',
     '--no-first-run',
+    '--hide-scrollbars', // as on phones; in pictures of right-to-left pages they would cover an edge
     '--disable-background-networking',
     '--disable-component-update',
     '--disable-sync',
@@ -46,7 +47,7 @@ export async function openBrowser({ microphoneWav, microphone = 'granted' } = {}
     executablePath: chromiumPath(),
     headless: false, // headless is asked for above: Playwright's own mode is another, older one
     args,
-    viewport: { width: 900, height: 960 },
+    viewport,
     locale: 'en-GB',
     ...(microphone === 'missing' ? { permissions: ['microphone'] } : {}),
   });

@@ -1,45 +1,17 @@
 // The page by itself, in headless Chromium: what it shows, and what it says when something is wrong.
 // The server is a stand-in; with `SAWT_PYTHON` (a Python that has the PyPI package `livekit`) and a
-// livekit-server, a mock agent talks in a real room. The real agent is met in call.test.mjs.
+// livekit-server, a mock agent talks in a real room. How it looks is in page_look.test.mjs, what becomes
+// of it when the world fails in page_faults.test.mjs; the real agent is met in call.test.mjs.
 //
 // Run: node --test tests/browser/page.test.mjs    (after `npm ci && npm run build` in web/)
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { captions, chromiumPath, iceServerHosts, openBrowser, receivedAudioEnergy, until } from './chromium.mjs';
-import { freePort, livekitPath, servePage, startLivekit, startMockAgent } from './page_rig.mjs';
-import { microphoneWav, voiceLike } from './wav.mjs';
+import { captions, iceServerHosts, receivedAudioEnergy, until } from './chromium.mjs';
+import { freePort } from './page_rig.mjs';
+import { agentOnCall, hurry, noChromium, noRoom, onPage, panel, picture, refused, startRooms } from './page_steps.mjs';
 
-const PICTURES = process.env.SAWT_PICTURES ?? (await mkdtemp(join(tmpdir(), 'sawt-pictures-')));
-await mkdir(PICTURES, { recursive: true });
-
-const noChromium = chromiumPath() ? false : 'no Chromium: apt-get install chromium, or set SAWT_CHROMIUM';
-const noRoom =
-  noChromium ||
-  (!livekitPath() && 'no livekit-server: set SAWT_LIVEKIT_SERVER') ||
-  (!process.env.SAWT_PYTHON && 'set SAWT_PYTHON to a Python that has the package livekit');
-
-const refused = (status, body) => () => ({ status, body });
-const picture = (page, name) => page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
-const panel = (page, kind) => page.waitForSelector(`[data-problem="${kind}"]`, { timeout: 10_000 });
-
-/** Opens the page over stand-in answers, runs the steps, and closes everything whatever happens. */
-async function onPage(answers, options, steps) {
-  const server = await servePage(answers, { connectTo: options.connectTo });
-  const browser = await openBrowser(options);
-  try {
-    await browser.page.goto(new URL(options.path ?? '/', server.url).href);
-    await steps(browser.page, browser.seen, server);
-  } finally {
-    await browser.close();
-    await server.close();
-  }
-}
-
-describe('the page when something is wrong', { skip: noChromium }, () => {
+describe('the page when something is wrong', { skip: noChromium, concurrency: 2 }, () => {
   it('passes on why the server refused, and calls again at a click', async () => {
     const answers = { token: refused(503, { title: 'busy', detail: 'all 4 lines are taken' }) };
     await onPage(answers, {}, async (page, _seen, server) => {
@@ -91,54 +63,16 @@ describe('the page when something is wrong', { skip: noChromium }, () => {
   });
 });
 
-describe('the page in a room', { skip: noRoom }, () => {
-  let livekit;
-  let folder;
+describe('the page in a room', { skip: noRoom, concurrency: 2 }, () => {
+  let rooms;
   before(async () => {
-    livekit = await startLivekit();
-    folder = await mkdtemp(join(tmpdir(), 'sawt-page-'));
-    // Said again and again: the mock agent listens only while it waits for an answer.
-    const sound = voiceLike({ seconds: 60, everySeconds: 3, burstSeconds: 1.2 });
-    await writeFile(join(folder, 'caller.wav'), microphoneWav(sound, { leadSeconds: 1 }));
+    rooms = await startRooms();
   });
-  after(async () => {
-    await livekit.close();
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  const options = () => ({
-    connectTo: `${livekit.url} ${livekit.url.replace('ws', 'http')}`,
-    microphoneWav: join(folder, 'caller.wav'),
-  });
-  /** Answers as `sawt` does; `dispatch` decides whether an agent comes. */
-  const answers = (room, dispatch) => ({
-    token: () => ({
-      status: 201,
-      body: {
-        server_url: livekit.url,
-        participant_token: livekit.token(room, 'caller'),
-        room_name: room,
-      },
-    }),
-    dispatch,
-  });
-
-  /** An agent that comes when the page asks for one. */
-  function mockAgent() {
-    let joined;
-    return {
-      async dispatch(body) {
-        joined = startMockAgent(livekit, body.room_name);
-        await joined;
-        return { status: 201, body: {} };
-      },
-      close: async () => (await joined)?.close(),
-    };
-  }
+  after(() => rooms.close());
 
   it('talks with an agent by voice and text, in English and Arabic', async () => {
-    const agent = mockAgent();
-    await onPage(answers('talk', agent.dispatch), options(), async (page, seen, server) => {
+    const agent = agentOnCall(rooms);
+    await onPage(rooms.answers('talk', agent.dispatch), rooms.options(), async (page, seen, server) => {
       try {
         await page.click('#call');
         await page.waitForSelector('body[data-phase="connected"]');
@@ -174,8 +108,8 @@ describe('the page in a room', { skip: noRoom }, () => {
 
   for (const microphone of ['refused', 'missing']) {
     it(`lets a caller whose microphone is ${microphone} type`, async () => {
-      const agent = mockAgent();
-      await onPage(answers(`typed-${microphone}`, agent.dispatch), { ...options(), microphone }, async (page, seen) => {
+      const agent = agentOnCall(rooms);
+      await onPage(rooms.answers(`typed-${microphone}`, agent.dispatch), { ...rooms.options(), microphone }, async (page, seen) => {
         try {
           await page.click('#call');
           const shown = await panel(page, `microphone-${microphone}`);
@@ -201,11 +135,16 @@ describe('the page in a room', { skip: noRoom }, () => {
 
   it('tells that no agent is free, and later that none joined', async () => {
     const dispatch = refused(503, { title: 'no agent', detail: 'no worker took the job within 5 s' });
-    await onPage(answers('empty', dispatch), options(), async (page) => {
+    await onPage(rooms.answers('empty', dispatch), rooms.options(), async (page) => {
+      await page.clock.install();
       await page.click('#call');
+      await page.waitForSelector('body[data-phase="connected"]');
+      await hurry(page, 4);
       const shown = await panel(page, 'dispatch-refused');
       assert.match(await shown.textContent(), /no worker took the job/);
-      await page.waitForSelector('[data-problem="agent-missing"]', { timeout: 25_000 });
+      assert.equal(await page.locator('[data-problem="agent-missing"]').count(), 0);
+      await hurry(page, 16);
+      await panel(page, 'agent-missing');
       // Two panels would tell one trouble twice.
       assert.equal(await page.locator('.problem').count(), 1);
       assert.match(await page.textContent('.problem'), /no worker took the job/);
@@ -214,8 +153,8 @@ describe('the page in a room', { skip: noRoom }, () => {
   });
 
   it('tells that the agent left', async () => {
-    const agent = mockAgent();
-    await onPage(answers('left', agent.dispatch), options(), async (page) => {
+    const agent = agentOnCall(rooms);
+    await onPage(rooms.answers('left', agent.dispatch), rooms.options(), async (page) => {
       await page.click('#call');
       await until(page, 'agent', 20_000, async () => (await page.getAttribute('body', 'data-agent')) !== 'absent');
       await agent.close();
@@ -224,8 +163,8 @@ describe('the page in a room', { skip: noRoom }, () => {
   });
 
   it('offers a button when the browser holds back the sound', async () => {
-    const agent = mockAgent();
-    await onPage(answers('blocked', agent.dispatch), options(), async (page) => {
+    const agent = agentOnCall(rooms);
+    await onPage(rooms.answers('blocked', agent.dispatch), rooms.options(), async (page) => {
       try {
         // Chromium plays after any click, so its refusal is played here; Safari refuses for real.
         await page.evaluate(() => {
@@ -248,7 +187,7 @@ describe('the page in a room', { skip: noRoom }, () => {
 
   it('tells that the connection is lost, and that it came back', async () => {
     const dispatch = refused(503, { title: 'no agent' });
-    await onPage(answers('lost', dispatch), options(), async (page) => {
+    await onPage(rooms.answers('lost', dispatch), rooms.options(), async (page) => {
       await page.click('#call');
       await page.waitForSelector('body[data-phase="connected"]');
       // On loopback the call is back within milliseconds, between two looks at the page: every phase is kept.
@@ -271,10 +210,10 @@ describe('the page in a room', { skip: noRoom }, () => {
   });
 
   it('ends the call with the reason when the room is closed', async () => {
-    await onPage(answers('closed', refused(503, {})), options(), async (page) => {
+    await onPage(rooms.answers('closed', refused(503, {})), rooms.options(), async (page) => {
       await page.click('#call');
       await page.waitForSelector('body[data-phase="connected"]');
-      await livekit.deleteRoom('closed');
+      await rooms.livekit.deleteRoom('closed');
       await page.waitForSelector('body[data-phase="ended"]');
       assert.match(await page.textContent('#status'), /the other side closed the call/);
       assert.equal(await page.locator('.problem').count(), 0);

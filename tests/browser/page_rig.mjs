@@ -16,24 +16,29 @@ const MOCK_AGENT = fileURLToPath(new URL('./mock_agent.py', import.meta.url));
 
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 
+const NOTHING_TO_AGREE_TO = { name: 'starter', title: 'Sawt, the starter', languages: ['en', 'ar'], choosable: true, consent: {} };
+
 /**
  * Serves the built page under the same content policy as `sawt`, and /api by `answers`:
- * `{ token(body), dispatch(body) }`, each giving `{ status, body }`.
+ * `{ about(query), token(body), dispatch(body) }`, each giving `{ status, body }`; without `about`, an
+ * assistant that asks for no consent. `embedders`: origins that may show the page in a frame.
  */
-export async function servePage(answers, { connectTo = '' } = {}) {
+export async function servePage(answers, { connectTo = '', embedders = "'none'" } = {}) {
   const asked = [];
+  const policy =
+    `default-src 'self'; connect-src 'self' ${connectTo}; media-src 'self' blob:; object-src 'none'; ` +
+    `base-uri 'none'; form-action 'none'; frame-ancestors ${embedders}`;
+  const about = answers.about ?? (() => ({ status: 200, body: NOTHING_TO_AGREE_TO }));
   const server = createServer(async (request, response) => {
-    const path = new URL(request.url, 'http://page').pathname;
+    const { pathname: path, searchParams } = new URL(request.url, 'http://page');
+    if (path === '/api/assistant') return answerJson(response, await about(Object.fromEntries(searchParams)));
     const api = { '/api/token': answers.token, '/api/dispatch-agent': answers.dispatch }[path];
     if (api) {
       const chunks = [];
       for await (const chunk of request) chunks.push(chunk);
       const body = JSON.parse(Buffer.concat(chunks).toString());
       asked.push({ path, body });
-      const answer = await api(body);
-      const type = answer.status >= 400 ? 'application/problem+json' : 'application/json';
-      response.writeHead(answer.status, { 'content-type': type }).end(JSON.stringify(answer.body));
-      return;
+      return answerJson(response, await api(body));
     }
     const page = path === '/' || path === '/callcenter/call-with-audio';
     const file = join(DIST, page ? 'index.html' : normalize(path));
@@ -41,7 +46,8 @@ export async function servePage(answers, { connectTo = '' } = {}) {
       const content = await readFile(file);
       response.writeHead(200, {
         'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
-        'content-security-policy': `default-src 'self'; connect-src 'self' ${connectTo}`.trim(),
+        'content-security-policy': policy,
+        'permissions-policy': 'microphone=(self), camera=()',
       });
       response.end(content);
     } catch {
@@ -60,6 +66,11 @@ export async function servePage(answers, { connectTo = '' } = {}) {
   };
 }
 
+function answerJson(response, { status, body }) {
+  const type = status >= 400 ? 'application/problem+json' : 'application/json';
+  response.writeHead(status, { 'content-type': type }).end(JSON.stringify(body));
+}
+
 /** A livekit-server on loopback only, with a key made for this run. */
 export async function startLivekit() {
   const folder = await mkdtemp(join(tmpdir(), 'sawt-livekit-'));
@@ -73,8 +84,12 @@ rtc: {udp_port: ${udp}, tcp_port: ${tcp}, node_ip: 127.0.0.1, enable_loopback_ca
       use_external_ip: false, stun_servers: ["127.0.0.1:3478"], ips: {includes: ["127.0.0.1/32"]}}
 `;
   await writeFile(join(folder, 'livekit.yaml'), config);
-  const child = spawn(livekitPath(), ['--config', join(folder, 'livekit.yaml')], { stdio: 'ignore' });
-  await untilListening(port);
+  const start = async () => {
+    const started = spawn(livekitPath(), ['--config', join(folder, 'livekit.yaml')], { stdio: 'ignore' });
+    await untilListening(port);
+    return started;
+  };
+  let child = await start();
   return {
     url: `ws://127.0.0.1:${port}`,
     token: (room, identity, kind) => token(secret, identity, joinGrant(room), kind),
@@ -89,7 +104,16 @@ rtc: {udp_port: ${udp}, tcp_port: ${tcp}, node_ip: 127.0.0.1, enable_loopback_ca
       });
       if (!response.ok) throw new Error(`DeleteRoom: ${response.status} ${await response.text()}`);
     },
+    /** Ends the server and starts it anew at the same address. */
+    async restart() {
+      await stop(child);
+      child = await start();
+    },
+    /** Makes it as silent as a cut cable, signal and media alike: nobody is told that it is gone. */
+    silence: () => child.kill('SIGSTOP'),
+    speak: () => child.kill('SIGCONT'),
     async close() {
+      child.kill('SIGCONT'); // a silent one would not hear that it is to end
       await stop(child);
       await rm(folder, { recursive: true, force: true });
     },

@@ -1,7 +1,6 @@
 // One call: microphone, token, room, agent, end. Tells a listener what happened and draws nothing.
 
 import {
-  createLocalAudioTrack,
   DisconnectReason,
   LocalAudioTrack,
   ParticipantKind,
@@ -11,9 +10,10 @@ import {
   setLogLevel,
   Track,
 } from 'livekit-client';
-import type { Captions } from './captions';
+import type { Captions, Speaker } from './captions';
 import { followText, sendTyped } from './chat';
-import { microphoneProblem, type Problem } from './errors';
+import { MICROPHONE_PROBLEMS, microphoneProblem, type Problem } from './errors';
+import { openMicrophone } from './microphone';
 import { endReason, type Agent, type CallStatus, type EndReason, type Microphone } from './status';
 import { RequestFailed, requestAgent, requestTicket, type TokenRequest } from './token';
 
@@ -21,6 +21,8 @@ import { RequestFailed, requestAgent, requestTicket, type TokenRequest } from '.
 const AGENT_ASK_AGAIN_MS = 3_000;
 // LiveKit's own front ends give up on an agent after the same time.
 const AGENT_JOIN_MS_MAX = 20_000;
+// A network that stumbles is back before a panel could be read.
+const NETWORK_LOST_MS_MIN = 3_000;
 
 const ATTRIBUTE_AGENT_STATE = 'lk.agent.state';
 // An avatar worker is of the agent's kind too, but speaks in another participant's name.
@@ -36,10 +38,25 @@ export interface CallListener {
   microphone(microphone: Microphone): void;
   problem(problem: Problem): void;
   solved(kind: Problem['kind']): void;
+  /** What the caller or the agent is heard by, for the meters; none: nothing to hear. */
+  voice(whose: Speaker, track: MediaStreamTrack | undefined): void;
+}
+
+/** How the caller wants to call. */
+export interface CallOptions {
+  /** No microphone is asked for. */
+  textOnly: boolean;
+  /** Whether the agent is to be heard. */
+  sound: boolean;
+  /** Of the devices; empty: the system's choice. */
+  inputId: string;
+  outputId: string;
+  /** A microphone that is already open, from its test. */
+  microphone: LocalAudioTrack | undefined;
 }
 
 export class Call {
-  private readonly room = new Room();
+  private readonly room: Room;
   private agentIdentity: string | undefined;
   private agentReady = false;
   private dispatchDetail: string | undefined;
@@ -48,6 +65,9 @@ export class Call {
   private request: TokenRequest = {};
   private joined = false;
   private ended = false;
+  private reconnecting = false;
+  private watch = 0;
+  private sound: boolean;
   private readonly timers: ReturnType<typeof setTimeout>[] = [];
 
   /** `sounds` is the element that the agent's voice is attached under. */
@@ -55,9 +75,19 @@ export class Call {
     private readonly listener: CallListener,
     private readonly captions: Captions,
     private readonly sounds: HTMLElement,
+    private readonly options: CallOptions,
   ) {
+    this.sound = options.sound;
+    this.microphone = options.microphone;
+    const { outputId } = options;
+    this.room = new Room(outputId ? { audioOutput: { deviceId: outputId } } : {});
     this.followRoom();
     followText(this.room, captions);
+  }
+
+  /** From its start until its end. */
+  get running(): boolean {
+    return !this.ended;
   }
 
   /** Starts the call. Failures are reported, never thrown. */
@@ -65,9 +95,11 @@ export class Call {
     this.request = request;
     // The microphone comes first: its prompt may take the caller a while, and the agent's welcome
     // should not pass meanwhile. Without one the call goes on, by typing.
-    this.listener.status({ phase: 'asking-microphone' });
-    await this.openMicrophone();
-    if (this.ended) return;
+    if (!this.options.textOnly && !this.microphone) {
+      this.listener.status({ phase: 'asking-microphone' });
+      await this.openMicrophone();
+      if (this.ended) return;
+    }
     this.listener.status({ phase: 'connecting' });
     let serverUrl: string | undefined;
     try {
@@ -108,6 +140,35 @@ export class Call {
     if (this.microphone) await this.publishMicrophone(this.microphone);
   }
 
+  /** Changes to another microphone. */
+  async useInput(deviceId: string): Promise<void> {
+    if (!this.microphone) return;
+    try {
+      // The empty id means none to choose; browsers call the system's choice "default".
+      await this.microphone.setDeviceId(deviceId === '' ? 'default' : deviceId);
+      this.listener.solved('device-refused');
+      this.listener.voice('caller', this.microphone.mediaStreamTrack);
+    } catch {
+      this.listener.problem({ kind: 'device-refused' });
+    }
+  }
+
+  /** Changes to another speaker. */
+  async useOutput(deviceId: string): Promise<void> {
+    try {
+      await this.room.switchActiveDevice('audiooutput', deviceId === '' ? 'default' : deviceId);
+      this.listener.solved('device-refused');
+    } catch {
+      this.listener.problem({ kind: 'device-refused' });
+    }
+  }
+
+  /** Lets the agent be heard, or not. */
+  hear(sound: boolean): void {
+    this.sound = sound;
+    for (const audio of this.sounds.querySelectorAll('audio')) audio.muted = !sound;
+  }
+
   /** Asks the server to send an agent here. */
   async askForAgent(): Promise<void> {
     if (!this.roomName) return;
@@ -116,8 +177,9 @@ export class Call {
     try {
       await requestAgent(this.roomName, this.request);
     } catch (error) {
-      // The agent may have come while we asked.
-      if (this.ended || this.agentIdentity || !(error instanceof RequestFailed)) return;
+      // The agent may have come while we asked; and a lost network has its own panel.
+      if (this.ended || this.agentIdentity || this.reconnecting) return;
+      if (!(error instanceof RequestFailed)) return;
       if (error.problem.kind === 'dispatch-refused') this.dispatchDetail = error.problem.detail;
       this.listener.problem(error.problem);
     }
@@ -131,6 +193,8 @@ export class Call {
   /** Sends typed words; false when they could not be sent. */
   async sendText(text: string): Promise<boolean> {
     try {
+      // Words into a lost network may never arrive, and nothing would tell.
+      if (this.reconnecting) throw new Error('reconnecting');
       await sendTyped(this.room, this.captions, text);
       this.listener.solved('text-not-sent');
       return true;
@@ -142,21 +206,32 @@ export class Call {
 
   private followRoom(): void {
     this.room
-      .on(RoomEvent.Reconnecting, () => this.listener.status({ phase: 'reconnecting' }))
-      .on(RoomEvent.SignalReconnecting, () => this.listener.status({ phase: 'reconnecting' }))
+      .on(RoomEvent.Reconnecting, () => this.lost())
+      .on(RoomEvent.SignalReconnecting, () => this.lost())
       .on(RoomEvent.Reconnected, () => {
+        this.reconnecting = false;
+        this.listener.solved('network-lost');
         this.listener.status({ phase: 'connected' });
         this.findAgent();
+        // A server that was started anew knows nothing of the agent it had.
+        if (!this.agentIdentity) this.watchForAgent();
       })
       .on(RoomEvent.Disconnected, (reason) => this.disconnected(reason))
       .on(RoomEvent.ParticipantConnected, () => this.findAgent())
       .on(RoomEvent.ParticipantDisconnected, (participant) => this.left(participant))
       .on(RoomEvent.ParticipantAttributesChanged, () => this.findAgent())
-      .on(RoomEvent.TrackSubscribed, (track) => {
-        if (track.kind === Track.Kind.Audio) this.sounds.append(track.attach());
+      .on(RoomEvent.TrackSubscribed, (track, _publication, participant) => {
+        if (track.kind !== Track.Kind.Audio) return;
+        const audio = track.attach();
+        audio.muted = !this.sound;
+        this.sounds.append(audio);
+        if (participant.kind === ParticipantKind.AGENT) {
+          this.listener.voice('agent', track.mediaStreamTrack);
+        }
       })
-      .on(RoomEvent.TrackUnsubscribed, (track) => {
+      .on(RoomEvent.TrackUnsubscribed, (track, _publication, participant) => {
         for (const element of track.detach()) element.remove();
+        if (participant.kind === ParticipantKind.AGENT) this.listener.voice('agent', undefined);
       })
       .on(RoomEvent.AudioPlaybackStatusChanged, () => {
         if (this.room.canPlaybackAudio) this.listener.solved('audio-blocked');
@@ -166,32 +241,24 @@ export class Call {
   }
 
   private async openMicrophone(): Promise<void> {
-    // Browsers hide `mediaDevices` altogether on a page that is neither https nor this machine's.
-    if (navigator.mediaDevices === undefined) {
-      this.listener.problem({ kind: 'page-not-secure' });
+    const opened = await openMicrophone(this.options.inputId);
+    if (!(opened instanceof LocalAudioTrack)) {
+      if (!this.ended) this.listener.problem(opened);
       return;
     }
-    try {
-      const track = await createLocalAudioTrack({
-        echoCancellation: true,
-        noiseSuppression: true,
-        autoGainControl: true,
-      });
-      if (this.ended) {
-        track.stop(); // hung up while the browser was asking
-        return;
-      }
-      this.microphone = track;
-      for (const kind of MICROPHONE_PROBLEMS) this.listener.solved(kind);
-    } catch (error) {
-      this.listener.problem(microphoneProblem(error));
+    if (this.ended) {
+      opened.stop(); // hung up while the browser was asking
+      return;
     }
+    this.microphone = opened;
+    for (const kind of MICROPHONE_PROBLEMS) this.listener.solved(kind);
   }
 
   private async publishMicrophone(track: LocalAudioTrack): Promise<void> {
     try {
       await this.room.localParticipant.publishTrack(track, { source: Track.Source.Microphone });
       this.reportMicrophone();
+      this.listener.voice('caller', track.mediaStreamTrack);
     } catch (error) {
       track.stop();
       this.microphone = undefined;
@@ -233,11 +300,25 @@ export class Call {
     this.findAgent(); // another one may already be here
   }
 
+  private lost(): void {
+    if (!this.reconnecting) {
+      this.after(NETWORK_LOST_MS_MIN, () => {
+        if (this.reconnecting) this.listener.problem({ kind: 'network-lost' });
+      });
+    }
+    this.reconnecting = true;
+    for (const kind of NETWORK_CAUSED) this.listener.solved(kind);
+    this.listener.status({ phase: 'reconnecting' });
+  }
+
+  /** Begins anew whenever the call comes back without an agent: what was awaited before is void. */
   private watchForAgent(): void {
+    const watch = ++this.watch;
     this.after(AGENT_ASK_AGAIN_MS, () => {
-      if (!this.agentIdentity) void this.askForAgent();
+      if (watch === this.watch && !this.agentIdentity) void this.askForAgent();
     });
     this.after(AGENT_JOIN_MS_MAX, () => {
+      if (watch !== this.watch || this.reconnecting) return;
       if (!this.agentIdentity) this.reportAgentMissing();
       else if (!this.agentReady) this.listener.problem({ kind: 'agent-not-ready' });
     });
@@ -251,8 +332,11 @@ export class Call {
 
   private disconnected(reason: DisconnectReason | undefined): void {
     // A connection that never was is told by what `connect` throws, a moment after this event.
-    if (!this.joined) return;
-    this.finish(endReason(reason === undefined ? undefined : DisconnectReason[reason]));
+    if (!this.joined || this.ended) return;
+    const ended = endReason(reason === undefined ? undefined : DisconnectReason[reason]);
+    this.finish(ended);
+    if (ended === 'connection-lost') this.listener.problem({ kind: 'call-lost' });
+    if (ended === 'server-stopped') this.listener.problem({ kind: 'server-stopped' });
   }
 
   /** Ends the call once; later calls change nothing, so the first reason is the one shown. */
@@ -265,6 +349,8 @@ export class Call {
     for (const kind of CALL_PROBLEMS) this.listener.solved(kind);
     this.listener.agent({ present: false });
     this.listener.microphone('off');
+    this.listener.voice('caller', undefined);
+    this.listener.voice('agent', undefined);
     this.listener.status({ phase: 'ended', reason });
   }
 
@@ -277,13 +363,16 @@ export class Call {
   }
 }
 
-const MICROPHONE_PROBLEMS = ['microphone-refused', 'microphone-missing', 'microphone-busy'] as const;
+/** Problems that a lost network explains: its own panel says what to do. */
+const NETWORK_CAUSED = ['page-server-unreachable', 'dispatch-refused', 'text-not-sent'] as const;
 
 /** Problems that mean nothing any more once the call is over. */
 const CALL_PROBLEMS = [
   ...MICROPHONE_PROBLEMS,
   'page-not-secure',
   'audio-blocked',
+  'device-refused',
+  'network-lost',
   'dispatch-refused',
   'agent-not-ready',
   'text-not-sent',

@@ -1,5 +1,7 @@
 // What the caller is told about the call and the agent. Pure words: knows no LiveKit and no page.
 
+import type { Words } from './words';
+
 /** Where the call stands. */
 export type CallStatus =
   | { phase: 'idle' }
@@ -10,14 +12,7 @@ export type CallStatus =
   | { phase: 'ended'; reason: EndReason };
 
 /** Why a call ended; the first is the caller's own doing. */
-export type EndReason =
-  | 'hung-up'
-  | 'ended-by-agent'
-  | 'removed'
-  | 'joined-elsewhere'
-  | 'server-stopped'
-  | 'connection-lost'
-  | 'not-connected';
+export type EndReason = keyof Words['ended'];
 
 /** The agent as the caller sees it; `state` is the participant attribute `lk.agent.state`. */
 export type Agent = { present: false } | { present: true; state: string | undefined };
@@ -26,40 +21,8 @@ export type Agent = { present: false } | { present: true; state: string | undefi
 export type Microphone = 'off' | 'live' | 'muted';
 
 /** The line shown for a call status. */
-export function statusText(status: CallStatus): string {
-  switch (status.phase) {
-    case 'idle':
-      return 'Ready';
-    case 'asking-microphone':
-      return 'Waiting for your microphone';
-    case 'connecting':
-      return 'Connecting';
-    case 'connected':
-      return 'Connected';
-    case 'reconnecting':
-      return 'Connection lost, reconnecting';
-    case 'ended':
-      return `Call ended: ${endText(status.reason)}`;
-  }
-}
-
-function endText(reason: EndReason): string {
-  switch (reason) {
-    case 'hung-up':
-      return 'you hung up';
-    case 'ended-by-agent':
-      return 'the other side closed the call';
-    case 'removed':
-      return 'you were removed from the call';
-    case 'joined-elsewhere':
-      return 'you joined from another window';
-    case 'server-stopped':
-      return 'the call server was stopped';
-    case 'connection-lost':
-      return 'the connection was lost';
-    case 'not-connected':
-      return 'no connection was made';
-  }
+export function statusText(status: CallStatus, words: Words): string {
+  return status.phase === 'ended' ? words.ended[status.reason] : words.phase[status.phase];
 }
 
 /** Names LiveKit's disconnect reason in our words. LiveKit adds reasons over time, hence the default. */
@@ -84,32 +47,25 @@ export function endReason(livekitReason: string | undefined): EndReason {
 }
 
 /** The line shown for the agent. */
-export function agentText(agent: Agent): string {
-  if (!agent.present) return 'The agent has not joined yet';
+export function agentText(agent: Agent, words: Words): string {
+  if (!agent.present) return words.agentIs.absent;
   switch (agent.state) {
     case undefined:
     case 'initializing':
-      return 'The agent joined and is getting ready';
+      return words.agentIs.starting;
     case 'idle':
     case 'listening':
-      return 'The agent is listening';
+      return words.agentIs.listening;
     case 'thinking':
-      return 'The agent is thinking';
+      return words.agentIs.thinking;
     case 'speaking':
-      return 'The agent is speaking';
+      return words.agentIs.speaking;
     default:
-      return 'The agent joined';
+      return words.agentIs.joined;
   }
 }
 
 /** The line shown for the microphone. */
-export function microphoneText(microphone: Microphone): string {
-  switch (microphone) {
-    case 'off':
-      return 'No microphone: type to talk with the agent';
-    case 'live':
-      return 'Your microphone is on';
-    case 'muted':
-      return 'Your microphone is muted';
-  }
+export function microphoneText(microphone: Microphone, words: Words): string {
+  return words.microphoneIs[microphone];
 }

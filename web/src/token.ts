@@ -1,4 +1,4 @@
-// The page's two requests to its own server: a token to join a room, and a call for an agent.
+// The page's requests to its own server for a call: a token to join a room, and an agent to come.
 // Knows nothing of LiveKit beyond the token it passes on.
 
 import type { Problem } from './errors';
@@ -71,26 +71,27 @@ export async function requestAgent(room: string, request: TokenRequest): Promise
   }
 }
 
-async function post(path: string, body: unknown): Promise<Response> {
+function post(path: string, body: unknown): Promise<Response> {
+  const headers = { 'content-type': 'application/json', accept: 'application/json' };
+  return reach(path, { method: 'POST', headers, body: JSON.stringify(body) });
+}
+
+/** Asks our own server. Throws `RequestFailed` when there is no answer at all. */
+export async function reach(path: string, request: RequestInit): Promise<Response> {
   try {
-    return await fetch(path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(REQUEST_MS_MAX),
-    });
+    return await fetch(path, { ...request, signal: AbortSignal.timeout(REQUEST_MS_MAX) });
   } catch {
     throw new RequestFailed({ kind: 'page-server-unreachable' });
   }
 }
 
 /** The words of a problem+json body (RFC 9457): its detail, else its title. */
-async function problemDetail(response: Response): Promise<string | undefined> {
+export async function problemDetail(response: Response): Promise<string | undefined> {
   const body = await jsonObject(response);
   return text(body.detail) ?? text(body.title);
 }
 
-async function jsonObject(response: Response): Promise<Record<string, unknown>> {
+export async function jsonObject(response: Response): Promise<Record<string, unknown>> {
   try {
     const value: unknown = await response.json();
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
@@ -99,6 +100,6 @@ async function jsonObject(response: Response): Promise<Record<string, unknown>> 
   }
 }
 
-function text(value: unknown): string | undefined {
+export function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }

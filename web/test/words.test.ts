@@ -1,16 +1,26 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import page from '../index.html?raw';
 import { explain, microphoneProblem, type Problem } from '../src/errors';
 import { agentText, endReason, statusText } from '../src/status';
 import { requestAgent, requestTicket, RequestFailed } from '../src/token';
+import { readableLanguage, WORDS } from '../src/words';
+import { ar } from '../src/words/ar';
+import { en } from '../src/words/en';
 
 const PROBLEMS: Problem[] = [
   { kind: 'microphone-refused' },
   { kind: 'microphone-missing' },
   { kind: 'microphone-busy' },
   { kind: 'page-not-secure' },
+  { kind: 'address-refused', parameter: 'room', fault: 'characters' },
+  { kind: 'assistant-unknown', detail: 'there is no assistant "bnk"' },
   { kind: 'token-refused', status: 422, detail: 'room_name is longer than 128 bytes' },
   { kind: 'page-server-unreachable' },
   { kind: 'call-server-unreachable', address: 'ws://127.0.0.1:7880' },
+  { kind: 'network-lost' },
+  { kind: 'call-lost' },
+  { kind: 'server-stopped' },
+  { kind: 'device-refused' },
   { kind: 'dispatch-refused', detail: 'no worker is registered' },
   { kind: 'agent-missing', detail: 'no worker is registered' },
   { kind: 'agent-not-ready' },
@@ -20,9 +30,9 @@ const PROBLEMS: Problem[] = [
   { kind: 'unexpected', detail: 'x' },
 ];
 
-describe('every problem', () => {
+describe.each([en, ar])('every problem in $lang', (words) => {
   it.each(PROBLEMS.map((p) => [p.kind, p] as const))('%s says what to do next', (_kind, problem) => {
-    const { title, advice, detail } = explain(problem);
+    const { title, advice, detail } = explain(problem, words);
     expect(title).not.toBe('');
     expect(title.endsWith('.')).toBe(false);
     expect(advice.endsWith('.')).toBe(true);
@@ -30,13 +40,57 @@ describe('every problem', () => {
   });
 
   it('has no empty detail line when the server said nothing', () => {
-    expect(explain({ kind: 'token-refused', status: 503, detail: undefined })).not.toHaveProperty('detail');
+    expect(explain({ kind: 'agent-missing', detail: undefined }, words)).not.toHaveProperty('detail');
+    expect(explain({ kind: 'token-refused', status: 503, detail: undefined }, words).detail).toBe('HTTP 503');
+  });
+
+  it('of the address names what is wrong there', () => {
+    expect(explain({ kind: 'address-refused', parameter: 'room', fault: 'long' }, words).advice).toMatch(/room.*64|room.*٦٤/);
+  });
+
+  it('of a refused token tells a full server from a forbidden one', () => {
+    const titles = [503, 401, 403, 429, 500, 422].map(
+      (status) => explain({ kind: 'token-refused', status, detail: undefined }, words).title,
+    );
+    expect(new Set(titles).size).toBe(5);
+    expect(titles[0]).toBe(words.problem['server-full'].title);
   });
 
   it('of the microphone lets the caller go on by typing', () => {
     for (const kind of ['microphone-refused', 'microphone-missing', 'microphone-busy'] as const) {
-      expect(explain({ kind }).advice).toContain('type');
+      expect(explain({ kind }, words).advice).toMatch(/type|الكتابة/);
     }
+  });
+});
+
+describe('the words', () => {
+  const texts = (words: object): string[] =>
+    Object.values(words).flatMap((value: unknown) => {
+      if (typeof value === 'function') return [String((value as (part: string) => string)('x'))];
+      return typeof value === 'object' && value !== null ? texts(value) : [String(value)];
+    });
+
+  it('are all there in both languages, and none is empty', () => {
+    for (const words of Object.values(WORDS)) expect(texts(words).filter((text) => text.trim() === '')).toEqual([]);
+    expect(texts(ar).length).toBe(texts(en).length);
+  });
+
+  it('are Arabic in Arabic', () => {
+    const latin = texts(ar).filter((text) => !/\p{Script=Arabic}/u.test(text));
+    expect(latin).toEqual(['ar', 'rtl', 'English']);
+  });
+
+  it('of index.html are the ones that are there', () => {
+    const named = [...page.matchAll(/data-(?:words|placeholder)="(\w+)"/g)].map(([, key]) => key ?? '');
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((key) => !Object.hasOwn(en.page, key))).toEqual([]);
+  });
+
+  it('are chosen by what the browser prefers', () => {
+    expect(readableLanguage(['ar-SA', 'en'])).toBe('ar');
+    expect(readableLanguage(['fr', 'AR'])).toBe('ar');
+    expect(readableLanguage(['fr', 'toString'])).toBe('en');
+    expect(readableLanguage([])).toBe('en');
   });
 });
 
@@ -59,14 +113,14 @@ describe('a call', () => {
     ['A_REASON_OF_NEXT_YEAR', 'Call ended: the connection was lost'],
     [undefined, 'Call ended: the connection was lost'],
   ])('that ended by %s says so', (reason, text) => {
-    expect(statusText({ phase: 'ended', reason: endReason(reason) })).toBe(text);
+    expect(statusText({ phase: 'ended', reason: endReason(reason) }, en)).toBe(text);
   });
 
   it('tells what the agent does', () => {
-    expect(agentText({ present: false })).toContain('not joined');
-    expect(agentText({ present: true, state: undefined })).toContain('getting ready');
-    expect(agentText({ present: true, state: 'speaking' })).toContain('speaking');
-    expect(agentText({ present: true, state: 'new-state' })).toBe('The agent joined');
+    expect(agentText({ present: false }, en)).toContain('not joined');
+    expect(agentText({ present: true, state: undefined }, en)).toContain('getting ready');
+    expect(agentText({ present: true, state: 'speaking' }, en)).toContain('speaking');
+    expect(agentText({ present: true, state: 'new-state' }, en)).toBe('The agent joined');
   });
 });
 
