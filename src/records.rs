@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
-use crate::call::CallReport;
+use crate::call::{CallReport, Consent, WantedRecording};
 use crate::config::RecordsConfig;
 use crate::rules::Moment;
 
@@ -20,6 +20,9 @@ const RECORD_BYTES_MAX: u64 = 16 << 20;
 
 /// Most files of the folder that are looked at for deletion at a time.
 const LOOKED_MAX: usize = 100_000;
+
+/// End of a recording's name.
+const RECORDING: &str = "ogg";
 
 /// Longest name of a file, without its end.
 const NAME_MAX: usize = 100;
@@ -30,6 +33,8 @@ pub struct Records {
     dir: PathBuf,
     keep: Duration,
     keep_max: usize,
+    /// Recordings are wanted, after this.
+    audio: Option<Consent>,
 }
 
 /// Why a record can not be written or read.
@@ -93,7 +98,18 @@ impl Records {
             dir: config.dir.clone()?,
             keep: Duration::from_secs(u64::from(config.keep_days) * 24 * 3600),
             keep_max: config.keep_max as usize,
+            audio: match config.audio.as_str() {
+                "announced" => Some(Consent::Announced),
+                "after_consent" => Some(Consent::Given),
+                _ => None,
+            },
         })
+    }
+
+    /// The recording that is wanted of the call `id`, beside its record.
+    pub fn recording(&self, id: &str) -> Option<WantedRecording> {
+        let path = self.dir.join(format!("{}.{RECORDING}", file_name(id)));
+        self.audio.map(|after| WantedRecording { path, after })
     }
 
     /// Writes the record of a call, and deletes those that are too old or too many at `now`.
@@ -125,25 +141,32 @@ impl Records {
         Ok(path)
     }
 
-    /// Deletes records that are too old, and the oldest where there are too many. What can not be
-    /// deleted stays.
+    /// Deletes records that are too old, and the oldest where there are too many, each with its recording. What can
+    /// not be deleted stays.
     fn prune(&self, now: SystemTime) {
         let Ok(entries) = fs::read_dir(&self.dir) else { return };
         let ours = entries.flatten().take(LOOKED_MAX).filter_map(|entry| {
-            let path = entry.path();
-            let name = entry.file_name();
-            let record = name.to_str()?.ends_with(".json") && !name.to_str()?.starts_with('.');
+            let hidden = entry.file_name().to_str()?.starts_with('.');
             let written = entry.metadata().ok()?.modified().ok()?;
-            record.then_some((written, path))
+            (!hidden).then_some((written, entry.path()))
         });
-        let mut all: Vec<_> = ours.collect();
-        all.sort();
-        let too_many = all.len().saturating_sub(self.keep_max);
-        for (n, (written, path)) in all.iter().enumerate() {
-            let old = now.duration_since(*written).is_ok_and(|age| age > self.keep);
-            if n < too_many || old {
+        let is = |path: &Path, end| path.extension().is_some_and(|own| own == end);
+        let (mut records, rest): (Vec<_>, Vec<_>) = ours.partition(|(_, path)| is(path, "json"));
+        records.sort();
+        let old =
+            |written: SystemTime| now.duration_since(written).is_ok_and(|age| age > self.keep);
+        let too_many = records.len().saturating_sub(self.keep_max);
+        for (n, (written, path)) in records.iter().enumerate() {
+            if n < too_many || old(*written) {
+                let _ = fs::remove_file(path.with_extension(RECORDING));
                 let _ = fs::remove_file(path);
             }
+        }
+        // Recordings of calls that never came to a record: we were killed.
+        let lone = rest.iter().filter(|(_, path)| is(path, RECORDING));
+        let lone = lone.filter(|(_, path)| !path.with_extension("json").exists());
+        for (_, path) in lone.filter(|(written, _)| old(*written)) {
+            let _ = fs::remove_file(path);
         }
     }
 
@@ -209,11 +232,17 @@ mod tests {
             variables: Default::default(),
             summary: None,
             outcome: None,
+            recording: None,
         }
     }
 
     fn records(dir: &Path, keep_max: u32) -> Records {
-        let config = RecordsConfig { dir: Some(dir.join("calls")), keep_days: 1, keep_max };
+        let config = RecordsConfig {
+            dir: Some(dir.join("calls")),
+            keep_days: 1,
+            keep_max,
+            ..Default::default()
+        };
         Records::from_config(&config).unwrap()
     }
 
@@ -264,6 +293,27 @@ mod tests {
         let later = now() + Duration::from_secs(2 * 24 * 3600);
         records.prune(later);
         assert_eq!(names(), [""; 0]);
+    }
+
+    #[test]
+    fn recordings_go_with_their_records_and_lone_ones_by_their_age() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut records = records(dir.path(), 2);
+        assert_eq!(records.recording("c0"), None);
+        records.audio = Some(Consent::Announced);
+        fs::create_dir(dir.path().join("calls")).unwrap();
+        let path = |id: &str| records.recording(id).unwrap().path;
+        for id in ["c0", "c1", "c2", "lone"] {
+            fs::write(path(id), "Ogg").unwrap();
+        }
+        for id in ["c0", "c1", "c2"] {
+            records.keep(&report(id), now()).unwrap();
+            std::thread::sleep(Duration::from_millis(15));
+        }
+        let there = || ["c0", "c1", "c2", "lone"].map(|id| path(id).exists());
+        assert_eq!(there(), [false, true, true, true]);
+        records.prune(now() + Duration::from_secs(2 * 24 * 3600));
+        assert_eq!(there(), [false; 4]);
     }
 
     #[test]

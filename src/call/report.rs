@@ -6,6 +6,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::action::ActionReport;
+use super::recording::RecordingReport;
 use super::speculation::SpeculationReport;
 use crate::assistants::AssistantVersion;
 use crate::dialog::Variables;
@@ -35,6 +36,13 @@ pub struct TurnReport {
     /// How the caller's words felt, from -1 (furious) to 1 (delighted).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentiment: Option<f32>,
+    /// When the caller's words began and ended, in milliseconds of the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller_ms: Option<(u64, u64)>,
+    /// When each of the agent's words began to be heard, in milliseconds of the call; those of a filler, and of a reply
+    /// that was cut, among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub agent_ms: Vec<(u64, String)>,
     /// Times in milliseconds, by the field's names.
     #[serde(flatten)]
     pub timing: TurnTiming,
@@ -145,6 +153,9 @@ pub struct CallReport {
     /// What it came to, by the assistant's `[outcome]`; made after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<CallOutcome>,
+    /// What became of its recording; none where none was wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording: Option<RecordingReport>,
 }
 
 /// Words of the speech model that the caller did not say.
@@ -174,6 +185,9 @@ const MOMENTS_BYTES_MAX: usize = 1 << 20;
 /// Tools kept of a turn.
 const TOOLS_MAX: usize = 50;
 
+/// Words of a reply whose times are kept.
+const WORDS_MAX: usize = 1_000;
+
 /// Turns kept in a report: an hour of quick talk.
 const TURNS_MAX: usize = 2_000;
 
@@ -198,6 +212,9 @@ pub(crate) struct Reporter {
     moments_bytes: usize,
     mood: Option<TurnMood>,
     variables: Variables,
+    recording: Option<RecordingReport>,
+    /// When the words that are answered next began and ended.
+    caller_span: Option<(CallTime, CallTime)>,
 }
 
 #[derive(Debug)]
@@ -207,6 +224,8 @@ struct OpenTurn {
     speech_ended: Option<CallTime>,
     decided: CallTime,
     sentiment: Option<f32>,
+    caller_span: Option<(CallTime, CallTime)>,
+    words: Vec<(u64, String)>,
     marks: Marks,
 }
 
@@ -238,7 +257,29 @@ impl Reporter {
             moments_bytes: 0,
             mood: None,
             variables: Variables::default(),
+            recording: None,
+            caller_span: None,
         }
+    }
+
+    /// What became of the recording.
+    pub(crate) fn recorded(&mut self, recording: Option<RecordingReport>) {
+        self.recording = recording;
+    }
+
+    /// Words of the caller that were believed, and when they were spoken.
+    pub(crate) fn heard(&mut self, from: CallTime, until: CallTime) {
+        let (first, last) = self.caller_span.unwrap_or((from, until));
+        self.caller_span = Some((first.min(from), last.max(until)));
+    }
+
+    /// Words of a reply begin to be heard.
+    pub(crate) fn words(&mut self, reply: u64, words: &str, now: CallTime) {
+        let open = self.open.as_mut().filter(|open| u64::from(open.reply.0) == reply);
+        let Some(open) = open else { return };
+        let words = words.split_whitespace().map(|word| (now.as_millis(), word.to_owned()));
+        let room = WORDS_MAX.saturating_sub(open.words.len());
+        open.words.extend(words.take(room));
     }
 
     /// The record says who answered.
@@ -371,7 +412,12 @@ impl Reporter {
         let marks = Marks { transcript, ..Marks::default() };
         let caller = caller.to_owned();
         let sentiment = None;
-        self.open = Some(OpenTurn { reply, caller, speech_ended, decided: now, sentiment, marks });
+        let caller_span = if caller.is_empty() { None } else { self.caller_span.take() };
+        #[rustfmt::skip]
+        let open = OpenTurn {
+            reply, caller, speech_ended, decided: now, sentiment, caller_span, words: Vec::new(), marks,
+        };
+        self.open = Some(open);
     }
 
     /// How the turn felt that is being answered, or was just now.
@@ -435,7 +481,12 @@ impl Reporter {
         let agent = heard.to_owned();
         let tools = if answers { std::mem::take(&mut self.tools) } else { Vec::new() };
         let (caller, sentiment) = (open.caller, open.sentiment);
-        let turn = TurnReport { caller, agent, filler, tools, interrupted, sentiment, timing };
+        let caller_ms = open.caller_span.map(|(from, until)| (from.as_millis(), until.as_millis()));
+        let agent_ms = open.words;
+        #[rustfmt::skip]
+        let turn = TurnReport {
+            caller, agent, filler, tools, interrupted, sentiment, caller_ms, agent_ms, timing,
+        };
         tracing::info!(
             call_id = %self.call_id,
             %reply,
@@ -467,7 +518,10 @@ impl Reporter {
 
     /// The reply was taken back before anything was heard: it is no turn.
     pub(crate) fn forget(&mut self, reply: ReplyId) {
-        self.open.take_if(|open| open.reply == reply);
+        let forgotten = self.open.take_if(|open| open.reply == reply);
+        if let Some((from, until)) = forgotten.and_then(|open| open.caller_span) {
+            self.heard(from, until); // the caller goes on with what they were saying
+        }
     }
 
     pub(crate) fn unanswered(&self, why: UnansweredReason) {
@@ -505,6 +559,7 @@ impl Reporter {
             variables: std::mem::take(&mut self.variables),
             summary: None,
             outcome: None,
+            recording: self.recording.take(),
         }
     }
 }

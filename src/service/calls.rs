@@ -176,7 +176,7 @@ async fn answer(
     outside: Outside,
 ) -> Result<Option<CallReport>, String> {
     let Chosen { assistant, config, others } = chosen;
-    let Outside { lender, library, gate, api, records: _, webhooks } = outside;
+    let Outside { lender, library, gate, api, records, webhooks } = outside;
     let options = JoinOptions {
         library,
         caller_identity: None,
@@ -190,6 +190,7 @@ async fn answer(
     let transport = joined.map_err(|error| error.to_string())?;
     let counted = CountedCall::start();
     let engines = lender.for_call(&job.job_id, assistant.remote());
+    let recording = records.and_then(|records| records.recording(&job.job_id));
     let setup = CallSetup {
         call_id: job.job_id,
         config,
@@ -203,6 +204,7 @@ async fn answer(
             webhooks,
             mood: None,
             lender: Some(lender),
+            recording,
         },
         hang_up: job.cancel,
     };

@@ -16,11 +16,18 @@ pub struct RecordsConfig {
     pub keep_days: u32,
     /// Most records; the oldest go first.
     pub keep_max: u32,
+    /// Whether calls are recorded, beside their records, the caller left and the agent right.
+    /// "off": never. "announced": from when the caller has heard the assistant's consent line in full; where
+    /// there is none, never. "after_consent": from when the caller has answered that line with nothing but a yes.
+    pub audio: String,
 }
+
+/// What `records.audio` may be.
+pub(crate) const RECORDED_AUDIO: [&str; 3] = ["off", "announced", "after_consent"];
 
 impl Default for RecordsConfig {
     fn default() -> Self {
-        Self { dir: None, keep_days: 30, keep_max: 10_000 }
+        Self { dir: None, keep_days: 30, keep_max: 10_000, audio: "off".into() }
     }
 }
 
