@@ -590,6 +590,7 @@ impl Call {
         // Digits and marks are in the language that is spoken anyway.
         if to.chars().any(char::is_alphabetic) {
             self.caller_language = language_of(to, &self.config.agent.languages).to_owned();
+            self.reporter.speaks(&self.caller_language);
         }
         speech_ended.map(|_| self.caller_caption(to))
     }

@@ -124,6 +124,15 @@ pub enum CallEvent {
 pub struct CallReport {
     /// The call's name in logs.
     pub call_id: String,
+    /// LiveKit's room; empty where there is none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub room: String,
+    /// When it began, in milliseconds of the Unix epoch; told by whoever carried it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_unix_ms: Option<u64>,
+    /// Languages that the caller spoke, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<String>,
     /// Who answered, and which version of its files.
     pub assistant: Option<AssistantVersion>,
     /// Who took over from them, in order.
@@ -213,6 +222,7 @@ pub(crate) struct Reporter {
     mood: Option<TurnMood>,
     variables: Variables,
     recording: Option<RecordingReport>,
+    languages: Vec<String>,
     /// When the words that are answered next began and ended.
     caller_span: Option<(CallTime, CallTime)>,
 }
@@ -258,6 +268,7 @@ impl Reporter {
             mood: None,
             variables: Variables::default(),
             recording: None,
+            languages: Vec::new(),
             caller_span: None,
         }
     }
@@ -392,6 +403,13 @@ impl Reporter {
             metrics::language_switched(language.to_owned());
         }
         self.tell(CallEvent::Language { language: language.to_owned() });
+    }
+
+    /// The caller said something in this language.
+    pub(crate) fn speaks(&mut self, language: &str) {
+        if !self.languages.iter().any(|known| known == language) {
+            self.languages.push(language.to_owned());
+        }
     }
 
     /// An observer who does not keep up misses events; the call never waits for one.
@@ -546,6 +564,9 @@ impl Reporter {
         self.tell(CallEvent::Ended { reason: reason.as_str().to_owned() });
         CallReport {
             call_id: self.call_id.clone(),
+            room: String::new(),
+            started_unix_ms: None,
+            languages: std::mem::take(&mut self.languages),
             assistant: self.assistant.clone(),
             reason,
             length_ms: now.as_millis(),

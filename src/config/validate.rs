@@ -151,6 +151,11 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
         "records.audio",
         "there is nowhere to keep recordings; set records.dir to a folder",
     );
+    c.that(
+        records.database.is_empty() || records.database.starts_with("postgres"),
+        "records.database",
+        "no address of a database; write it like postgres://sawt@localhost/sawt",
+    );
     c.within("tools.steps_max", tools.steps_max, 1, 10);
     c.within("tools.time_ms_max", tools.time_ms_max, 500, 120_000);
     c.that(

@@ -63,6 +63,8 @@ pub const ASIDES: &str = "sawt_asides_total";
 pub const RECORDINGS: &str = "sawt_recordings_total";
 /// Counter: seconds missing in recordings because the disk was too slow.
 pub const RECORDING_LOST: &str = "sawt_recording_lost_seconds_total";
+/// Counter: calls that could not be put into the store; they get in when it works again.
+pub const STORE_FAILURES: &str = "sawt_store_failures_total";
 /// Counter: starts of an engine process after its first, by `engine`.
 pub const ENGINE_RESTARTS: &str = "sawt_engine_restarts_total";
 /// Gauge: 1 while an engine answers its probe, by `engine`.
@@ -179,6 +181,7 @@ fn describe() {
     describe_counter!(ASIDES, "Work done while nobody waits, by kind and outcome");
     describe_counter!(RECORDINGS, "Recordings that were wanted, by what became of them");
     describe_counter!(RECORDING_LOST, "Seconds missing in recordings: the disk was too slow");
+    describe_counter!(STORE_FAILURES, "Calls that could not be put into the store at once");
     describe_counter!(ENGINE_RESTARTS, "Starts of an engine process after its first");
     describe_gauge!(ENGINE_READY, "1 while an engine answers its probe");
     describe_counter!(ASSISTANTS_RELOADS, "Readings of changed assistants, by outcome");
@@ -202,6 +205,11 @@ pub(crate) fn worker(calls: u32, load: f32, registered: bool) {
 pub(crate) fn recording(outcome: &'static str, lost_ms: u64) {
     counter!(RECORDINGS, "outcome" => outcome).increment(1);
     counter!(RECORDING_LOST).increment(lost_ms.div_ceil(1_000));
+}
+
+/// The store did not take a call.
+pub(crate) fn store_failed() {
+    counter!(STORE_FAILURES).increment(1);
 }
 
 /// A call began.
