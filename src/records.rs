@@ -215,8 +215,10 @@ impl Records {
         let lone = lone.filter(|path| !path.with_extension("json").exists() && still(path));
         let recovered = lone.filter(|path| {
             let (Some(id), Some(file)) = (path.file_stem(), path.file_name()) else { return false };
+            let (began, ended) = span(path);
             let record = json!({
                 "call_id": id.to_string_lossy(), "reason": "killed",
+                "started_unix_ms": began, "length_ms": ended.saturating_sub(began),
                 "recording": { "outcome": "recovered", "file": file.to_string_lossy() },
             });
             let written = self.write(&id.to_string_lossy(), record.to_string().as_bytes());
@@ -280,6 +282,18 @@ pub fn read_json(path: &Path) -> Result<(serde_json::Value, SystemTime), RecordE
         problem: error.to_string(),
     })?;
     Ok((json, written))
+}
+
+/// When a recording was begun and last written to, in milliseconds of the Unix epoch.
+fn span(path: &Path) -> (u64, u64) {
+    let about = fs::metadata(path);
+    let ms = |time: std::io::Result<SystemTime>| {
+        let since = time.ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        u64::try_from(since.as_millis()).ok()
+    };
+    let written = about.as_ref().ok().and_then(|about| ms(about.modified())).unwrap_or(0);
+    let made = about.ok().and_then(|about| ms(about.created())); // not every file system knows
+    (made.unwrap_or(written).min(written), written)
 }
 
 fn read_text(path: &Path) -> Result<(Vec<u8>, SystemTime), RecordError> {

@@ -2,7 +2,8 @@
 //!
 //! The caller's side is what `listening` heard, the agent's what `playout` paced out, at the time when it is heard: what
 //! is taken back before is in no recording. Pieces of a tenth of a second go to the [`Writer`], which is never
-//! waited for. Lacks withdrawal: a consent that was given holds for the call.
+//! waited for. Lacks withdrawal: a consent that was given holds for the call; and a second try: whoever talks over the
+//! consent line, so that it is cut, is not recorded.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;

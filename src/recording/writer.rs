@@ -192,7 +192,7 @@ fn frames<D: Disk>(
         if stream.push(&frame)? {
             *pages += 1;
             stream.inner().flush()?;
-            if *pages % PAGES_PER_SYNC == 0 {
+            if pages.is_multiple_of(PAGES_PER_SYNC) {
                 stream.inner().get_mut().settle()?;
             }
         }

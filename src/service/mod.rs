@@ -94,6 +94,7 @@ impl Service {
         let assistants = Library::load(&folder, &config, &Voices::installed(&store))?;
         tell_what_may_leave(&config, &assistants)?;
         let keeper = Keeper::new(&config.records)?.map(Arc::new);
+        tell_who_is_not_recorded(&config, &assistants);
         let engines_config = assistants.engines_config(&config);
         let engines = RunningEngines::start(
             &engines_config,
@@ -198,6 +199,20 @@ fn tell_what_may_leave(config: &Config, assistants: &Library) -> Result<(), Remo
         tracing::info!("Nothing of a call may leave this machine.");
     }
     Ok(())
+}
+
+/// Recordings want a consent line: whoever has none is not recorded, and the operator should know before an audit.
+fn tell_who_is_not_recorded(config: &Config, assistants: &Library) {
+    if config.records.audio == "off" {
+        return;
+    }
+    for assistant in assistants.all() {
+        let silent = |language: &&String| assistant.config(language).agent.consent.is_empty();
+        for language in assistant.languages().iter().filter(silent) {
+            let assistant = assistant.name();
+            tracing::warn!(assistant, %language, "No [consent] line: its calls are not recorded.");
+        }
+    }
 }
 
 /// Whether an engine's work may be done elsewhere in any call that could come, by its name.

@@ -39,7 +39,10 @@ pub(super) fn export(
     };
     match out {
         Some(path) => write(&path, bytes.as_bytes()),
-        None => Ok(print!("{bytes}")),
+        None => {
+            print!("{bytes}");
+            Ok(())
+        }
     }
 }
 
