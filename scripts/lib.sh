@@ -275,6 +275,13 @@ ensure_recorded_speech() {
   apt_install asterisk-core-sounds-en-wav
 }
 
+# The store of calls is tested on a PostgreSQL that tests start themselves; the package's own server is not used.
+ensure_postgres() {
+  have apt-get || return 0
+  apt_install postgresql
+  export SAWT_REQUIRE_POSTGRES=1
+}
+
 # The browser's package is called chromium on Debian; Ubuntu's is a stub that wants snap, so any Chrome will do.
 find_chromium() {
   local name

@@ -14,7 +14,7 @@
 //!
 //! Around the call: [`supervisor`] keeps the engine processes alive, [`models`] the weights,
 //! [`http`] serves the page and the API, [`policy`] decides what may leave the machine, [`rules`] what
-//! is done in a call when something is so, [`records`] keeps calls that are over, [`sentiment`] says how the caller feels,
+//! is done in a call when something is so, [`records`] keeps calls that are over, [`recording`] their sound, [`store`] finds them again, [`sentiment`] says how the caller feels,
 //! [`telemetry`] counts and logs, [`config`] reads the operator's wishes, [`assistants`]
 //! who answers and how, [`doctor`] says what this
 //! machine lacks, [`caller`] calls the agent for tests and for [`bench`], which measures, [`cli`] is the command line.
@@ -41,10 +41,12 @@ pub mod http;
 pub mod livekit_api;
 pub mod models;
 pub mod policy;
+pub mod recording;
 pub mod records;
 pub mod rules;
 pub mod sentiment;
 pub mod service;
+pub mod store;
 pub mod supervisor;
 pub mod telemetry;
 

@@ -1,7 +1,8 @@
 //! Calls that are over, on disk: one JSON file each, for their owner only, in bounded number.
 //!
 //! Written once, at a call's end, under another name first: a reader never finds half a record.
-//! Lacks any index: a folder of files is one.
+//! A recording whose program was killed gets a short record by [`Records::recover`]. What is searched is the
+//! [`store`](crate::store)'s.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -10,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
+use serde_json::json;
 
-use crate::call::CallReport;
+use crate::call::{CallReport, Consent, WantedRecording};
 use crate::config::RecordsConfig;
 use crate::rules::Moment;
 
@@ -20,6 +22,12 @@ const RECORD_BYTES_MAX: u64 = 16 << 20;
 
 /// Most files of the folder that are looked at for deletion at a time.
 const LOOKED_MAX: usize = 100_000;
+
+/// End of a recording's name.
+const RECORDING: &str = "ogg";
+
+/// A recording that nobody has written to for so long is over.
+const RECOVER_AFTER: Duration = Duration::from_secs(60);
 
 /// Longest name of a file, without its end.
 const NAME_MAX: usize = 100;
@@ -30,6 +38,8 @@ pub struct Records {
     dir: PathBuf,
     keep: Duration,
     keep_max: usize,
+    /// Recordings are wanted, after this.
+    audio: Option<Consent>,
 }
 
 /// Why a record can not be written or read.
@@ -93,7 +103,22 @@ impl Records {
             dir: config.dir.clone()?,
             keep: Duration::from_secs(u64::from(config.keep_days) * 24 * 3600),
             keep_max: config.keep_max as usize,
+            audio: match config.audio.as_str() {
+                "announced" => Some(Consent::Announced),
+                "after_consent" => Some(Consent::Given),
+                _ => None,
+            },
         })
+    }
+
+    /// The recording that is wanted of the call `id`, beside its record.
+    pub fn recording(&self, id: &str) -> Option<WantedRecording> {
+        self.audio.map(|after| WantedRecording { path: self.recording_of(id), after })
+    }
+
+    /// Where a recording of the call `id` is, if there is one.
+    pub fn recording_of(&self, id: &str) -> PathBuf {
+        self.dir.join(format!("{}.{RECORDING}", file_name(id)))
     }
 
     /// Writes the record of a call, and deletes those that are too old or too many at `now`.
@@ -101,50 +126,124 @@ impl Records {
     /// # Errors
     /// [`RecordError::Io`].
     pub fn keep(&self, report: &CallReport, now: SystemTime) -> Result<PathBuf, RecordError> {
+        let failed = |error: serde_json::Error| RecordError::Io {
+            path: self.dir.clone(),
+            error: std::io::Error::other(error.to_string()),
+        };
+        let mut json = serde_json::to_vec_pretty(report).map_err(failed)?;
+        json.push(b'\n');
+        let path = self.write(&report.call_id, &json)?;
+        self.prune(now);
+        Ok(path)
+    }
+
+    /// The whole file or none of it.
+    fn write(&self, id: &str, json: &[u8]) -> Result<PathBuf, RecordError> {
         let io = |path: &Path| {
             let path = path.to_owned();
             move |error| RecordError::Io { path, error }
         };
         let dir = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir);
         dir.map_err(io(&self.dir))?;
-        let path = self.dir.join(format!("{}.json", file_name(&report.call_id)));
-        let unfinished = self.dir.join(format!(".{}.json.new", file_name(&report.call_id)));
+        let path = self.dir.join(format!("{}.json", file_name(id)));
+        let unfinished = self.dir.join(format!(".{}.json.new", file_name(id)));
         let _ = fs::remove_file(&unfinished); // of a program that was killed
-        let mut json = serde_json::to_vec_pretty(report)
-            .map_err(|e| io(&path)(std::io::Error::other(e.to_string())))?;
-        json.push(b'\n');
         let mut file = fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&unfinished)
             .map_err(io(&unfinished))?;
-        file.write_all(&json).and_then(|()| file.sync_all()).map_err(io(&unfinished))?;
+        file.write_all(json).and_then(|()| file.sync_all()).map_err(io(&unfinished))?;
         fs::rename(&unfinished, &path).map_err(io(&path))?;
-        self.prune(now);
         Ok(path)
     }
 
-    /// Deletes records that are too old, and the oldest where there are too many. What can not be
-    /// deleted stays.
+    /// Deletes records that are too old, and the oldest where there are too many, each with its recording. What can
+    /// not be deleted stays.
     fn prune(&self, now: SystemTime) {
         let Ok(entries) = fs::read_dir(&self.dir) else { return };
         let ours = entries.flatten().take(LOOKED_MAX).filter_map(|entry| {
-            let path = entry.path();
-            let name = entry.file_name();
-            let record = name.to_str()?.ends_with(".json") && !name.to_str()?.starts_with('.');
+            let hidden = entry.file_name().to_str()?.starts_with('.');
             let written = entry.metadata().ok()?.modified().ok()?;
-            record.then_some((written, path))
+            (!hidden).then_some((written, entry.path()))
         });
-        let mut all: Vec<_> = ours.collect();
-        all.sort();
-        let too_many = all.len().saturating_sub(self.keep_max);
-        for (n, (written, path)) in all.iter().enumerate() {
-            let old = now.duration_since(*written).is_ok_and(|age| age > self.keep);
-            if n < too_many || old {
+        let is = |path: &Path, end| path.extension().is_some_and(|own| own == end);
+        let (mut records, rest): (Vec<_>, Vec<_>) = ours.partition(|(_, path)| is(path, "json"));
+        records.sort();
+        let old =
+            |written: SystemTime| now.duration_since(written).is_ok_and(|age| age > self.keep);
+        let too_many = records.len().saturating_sub(self.keep_max);
+        for (n, (written, path)) in records.iter().enumerate() {
+            if n < too_many || old(*written) {
+                let _ = fs::remove_file(path.with_extension(RECORDING));
                 let _ = fs::remove_file(path);
             }
         }
+        // Recordings of calls that never came to a record: we were killed.
+        let lone = rest.iter().filter(|(_, path)| is(path, RECORDING));
+        let lone = lone.filter(|(_, path)| !path.with_extension("json").exists());
+        for (_, path) in lone.filter(|(written, _)| old(*written)) {
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    /// How long a record is kept, and how many are.
+    pub const fn limits(&self) -> (Duration, usize) {
+        (self.keep, self.keep_max)
+    }
+
+    /// All records, in no order.
+    pub fn all(&self) -> Vec<PathBuf> {
+        self.files("json")
+    }
+
+    fn files(&self, end: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten().take(LOOKED_MAX);
+        let ours = entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+        ours.map(|entry| entry.path()).filter(|p| p.extension().is_some_and(|e| e == end)).collect()
+    }
+
+    /// Writes a short record for each recording that has none: its program was killed. Those that somebody may still
+    /// be writing at `now` are left alone. Returns how many there were.
+    pub fn recover(&self, now: SystemTime) -> usize {
+        let still = |path: &Path| {
+            let written = fs::metadata(path).and_then(|file| file.modified());
+            written.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > RECOVER_AFTER))
+        };
+        let lone = self.files(RECORDING).into_iter();
+        let lone = lone.filter(|path| !path.with_extension("json").exists() && still(path));
+        let recovered = lone.filter(|path| {
+            let (Some(id), Some(file)) = (path.file_stem(), path.file_name()) else { return false };
+            let (began, ended) = span(path);
+            let record = json!({
+                "call_id": id.to_string_lossy(), "reason": "killed",
+                "started_unix_ms": began, "length_ms": ended.saturating_sub(began),
+                "recording": { "outcome": "recovered", "file": file.to_string_lossy() },
+            });
+            let written = self.write(&id.to_string_lossy(), record.to_string().as_bytes());
+            written
+                .inspect_err(|error| tracing::warn!(%error, "A recording has no record."))
+                .is_ok()
+        });
+        recovered.count()
+    }
+
+    /// Takes away the record of the call `id` and its recording; false where there was neither.
+    ///
+    /// # Errors
+    /// They can not be taken away.
+    pub fn erase(&self, id: &str) -> Result<bool, RecordError> {
+        let mut found = false;
+        for end in [RECORDING, "json"] {
+            let path = self.dir.join(format!("{}.{end}", file_name(id)));
+            match fs::remove_file(&path) {
+                Ok(()) => found = true,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(RecordError::Io { path, error }),
+            }
+        }
+        Ok(found)
     }
 
     /// The file of the call `id`.
@@ -164,19 +263,53 @@ impl StoredCall {
     /// # Errors
     /// It can not be read, or is none.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
-        let io = |error| RecordError::Io { path: path.to_owned(), error };
-        let strange = |problem: String| RecordError::Strange { path: path.to_owned(), problem };
-        if !fs::metadata(path).map_err(io)?.is_file() {
-            return Err(strange("it is no plain file".into()));
-        }
-        let mut text = Vec::new();
-        let file = fs::File::open(path).map_err(io)?;
-        file.take(RECORD_BYTES_MAX + 1).read_to_end(&mut text).map_err(io)?;
-        if text.len() as u64 > RECORD_BYTES_MAX {
-            return Err(strange(format!("it has more than {RECORD_BYTES_MAX} bytes")));
-        }
-        serde_json::from_slice(&text).map_err(|error| strange(error.to_string()))
+        let (text, _) = read_text(path)?;
+        serde_json::from_slice(&text).map_err(|error| RecordError::Strange {
+            path: path.to_owned(),
+            problem: error.to_string(),
+        })
     }
+}
+
+/// A whole record, and when it was written.
+///
+/// # Errors
+/// It can not be read, or is no JSON.
+pub fn read_json(path: &Path) -> Result<(serde_json::Value, SystemTime), RecordError> {
+    let (text, written) = read_text(path)?;
+    let json = serde_json::from_slice(&text).map_err(|error| RecordError::Strange {
+        path: path.to_owned(),
+        problem: error.to_string(),
+    })?;
+    Ok((json, written))
+}
+
+/// When a recording was begun and last written to, in milliseconds of the Unix epoch.
+fn span(path: &Path) -> (u64, u64) {
+    let about = fs::metadata(path);
+    let ms = |time: std::io::Result<SystemTime>| {
+        let since = time.ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        u64::try_from(since.as_millis()).ok()
+    };
+    let written = about.as_ref().ok().and_then(|about| ms(about.modified())).unwrap_or(0);
+    let made = about.ok().and_then(|about| ms(about.created())); // not every file system knows
+    (made.unwrap_or(written).min(written), written)
+}
+
+fn read_text(path: &Path) -> Result<(Vec<u8>, SystemTime), RecordError> {
+    let io = |error| RecordError::Io { path: path.to_owned(), error };
+    let strange = |problem: String| RecordError::Strange { path: path.to_owned(), problem };
+    let about = fs::metadata(path).map_err(io)?;
+    if !about.is_file() {
+        return Err(strange("it is no plain file".into()));
+    }
+    let mut text = Vec::new();
+    let file = fs::File::open(path).map_err(io)?;
+    file.take(RECORD_BYTES_MAX + 1).read_to_end(&mut text).map_err(io)?;
+    if text.len() as u64 > RECORD_BYTES_MAX {
+        return Err(strange(format!("it has more than {RECORD_BYTES_MAX} bytes")));
+    }
+    Ok((text, about.modified().map_err(io)?))
 }
 
 /// A call's id comes from outside: as a file's name it leads nowhere else.
@@ -196,6 +329,9 @@ mod tests {
     fn report(id: &str) -> CallReport {
         CallReport {
             call_id: id.into(),
+            room: String::new(),
+            started_unix_ms: None,
+            languages: Vec::new(),
             assistant: None,
             handed_over_to: Vec::new(),
             reason: EndReason::CallerLeft,
@@ -209,11 +345,17 @@ mod tests {
             variables: Default::default(),
             summary: None,
             outcome: None,
+            recording: None,
         }
     }
 
     fn records(dir: &Path, keep_max: u32) -> Records {
-        let config = RecordsConfig { dir: Some(dir.join("calls")), keep_days: 1, keep_max };
+        let config = RecordsConfig {
+            dir: Some(dir.join("calls")),
+            keep_days: 1,
+            keep_max,
+            ..Default::default()
+        };
         Records::from_config(&config).unwrap()
     }
 
@@ -264,6 +406,33 @@ mod tests {
         let later = now() + Duration::from_secs(2 * 24 * 3600);
         records.prune(later);
         assert_eq!(names(), [""; 0]);
+    }
+
+    #[test]
+    fn recordings_go_with_their_records_and_lone_ones_by_their_age() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut records = records(dir.path(), 2);
+        assert_eq!(records.recording("c0"), None);
+        records.audio = Some(Consent::Announced);
+        fs::create_dir(dir.path().join("calls")).unwrap();
+        let path = |id: &str| records.recording(id).unwrap().path;
+        for id in ["c0", "c1", "c2", "lone"] {
+            fs::write(path(id), "Ogg").unwrap();
+        }
+        for id in ["c0", "c1", "c2"] {
+            records.keep(&report(id), now()).unwrap();
+            std::thread::sleep(Duration::from_millis(15));
+        }
+        let there = || ["c0", "c1", "c2", "lone"].map(|id| path(id).exists());
+        assert_eq!(there(), [false, true, true, true]);
+        assert_eq!(records.recover(now()), 0, "somebody may be writing it");
+        assert_eq!(records.recover(now() + 2 * RECOVER_AFTER), 1);
+        assert_eq!(records.recover(now() + 2 * RECOVER_AFTER), 0);
+        assert_eq!(StoredCall::read(&records.find("lone").unwrap()).unwrap().call_id, "lone");
+        assert_eq!((records.erase("c1").unwrap(), records.erase("c1").unwrap()), (true, false));
+        assert_eq!(there(), [false, false, true, true]);
+        records.prune(now() + Duration::from_secs(2 * 24 * 3600));
+        assert_eq!(there(), [false; 4]);
     }
 
     #[test]

@@ -14,6 +14,7 @@
 //! - `official`: LiveKit's own client hears the agent.
 //! - `churn`: many calls one after another leave nothing behind.
 //! - `routing`: rules take a caller to people; the record explains why.
+//! - `recorded`: a call's recording has both sides in time with its transcript.
 //! - `commands`: what can not work says so, and what to do.
 //!
 //! A missing program, model or server fails a test with the next step; `SAWT_SKIP_LIVEKIT_TESTS=1`
@@ -37,6 +38,7 @@ mod calls {
     mod phone;
     mod programs;
     mod prompter;
+    mod recorded;
     mod routing;
     mod speech;
     mod talk;

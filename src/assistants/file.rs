@@ -144,8 +144,8 @@ impl File<'_> {
             agent.languages = std::iter::once(language).chain(others).cloned().collect();
             let text = |texts: &ByLanguage<String>| texts.get(language).map(|t| t.value.clone());
             agent.system_prompt = text(&prompts).unwrap_or_else(|| site.system_prompt.clone());
-            let opening = [text(&consent), text(&welcome)].into_iter().flatten();
-            agent.welcome = opening.collect::<Vec<_>>().join(" ").trim().to_owned();
+            agent.consent = text(&consent).unwrap_or_else(|| site.consent.clone());
+            agent.welcome = text(&welcome).unwrap_or_default();
             if self.is_built_in() && agent.welcome.is_empty() {
                 // A language that the starter has no lines in.
                 agent.welcome.clone_from(&site.welcome);

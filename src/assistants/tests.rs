@@ -101,7 +101,7 @@ fn an_assistant_is_a_configuration_for_each_of_its_languages() {
 fn a_consent_line_comes_before_the_welcome() {
     let text = format!("{DESK}[consent]\nar = \"تُسجَّل المكالمة.\"\nen = \"We record this.\"\n");
     let dir = folder(&[("desk.toml", &text), DESK_FILES[1], DESK_FILES[2]]);
-    let welcome = load(&dir).unwrap().default().config("en").agent.welcome.clone();
+    let welcome = load(&dir).unwrap().default().config("en").agent.opening();
     assert_eq!(welcome, "We record this. Welcome to The Shop.");
 }
 

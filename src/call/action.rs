@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use switchboard::{Handset, Switchboard, SwitchboardError, TransferRequest};
 
 use super::driver::Outcome;
+use super::recording::WantedRecording;
 use crate::assistants::Library;
 use crate::engines::Lender;
 use crate::policy::egress::HttpClient;
@@ -144,4 +145,6 @@ pub struct Surroundings {
     pub queue: String,
     /// Lends the engines anew when another assistant takes over: it may let less leave.
     pub lender: Option<Lender>,
+    /// The recording that is wanted of the call; none where nobody wants one.
+    pub recording: Option<WantedRecording>,
 }

@@ -29,6 +29,7 @@ use super::judging::Judging;
 use super::language::LanguageLock;
 use super::listening::{Listening, Sound};
 use super::playout::{Phrase, Playout};
+use super::recording::Recording;
 use super::replying::{self, Content, ReplyEvent};
 use super::report::{CallEvent, CallReport, Reporter};
 use super::speculation::{Preparation, PreparedReply, SpeculationGate};
@@ -145,6 +146,7 @@ pub(super) async fn run_observed(
         // What was made ahead is heard at once, and not with the next event.
         let ended = call.obey(transport.as_mut());
         call.play(transport.as_mut());
+        call.recording.follow(transport.now(), &call.listening);
         call.act(transport.as_mut());
         call.use_slack(transport.now());
         if let Some(reason) = ended.or_else(|| call.obey(transport.as_mut())) {
@@ -154,6 +156,8 @@ pub(super) async fn run_observed(
     let now = transport.now();
     call.asides.stop();
     transport.close(reason.as_str()).await;
+    let recording = call.recording.end(now, &call.listening).await;
+    call.reporter.recorded(recording);
     call.reporter.knows(call.history.variables().clone());
     call.reporter.end(reason, now)
 }
@@ -176,6 +180,7 @@ struct Call {
     guard: Option<Arc<Guard>>,
     usual_level: UsualLevel,
     playout: Playout,
+    recording: Recording,
     history: History,
     reporter: Reporter,
     transcriptions: HashMap<UtteranceId, Transcription>,
@@ -232,6 +237,7 @@ impl Call {
         let rendering = policy.filler_after.map(|_| {
             fillers::spawn(Arc::clone(&config), &engines, agent_rate_hz, outcomes.clone())
         });
+        let mut surroundings = surroundings;
         Self {
             machine: TurnMachine::new(policy),
             judging: Judging::new(engines.turn_detector.clone(), outcomes.clone()),
@@ -243,6 +249,7 @@ impl Call {
             guard: guard_of(&config).map(Arc::new),
             usual_level: UsualLevel::default(),
             playout: Playout::new(agent_rate_hz, transport.lead_ms()),
+            recording: Recording::new(surroundings.recording.take(), agent_rate_hz),
             history: match &assistant {
                 Some(assistant) => History::for_call(&config, &assistant.declarations(&config)),
                 None => History::for_call(&config, &[]),
@@ -405,6 +412,9 @@ impl Call {
             Ok(heard) => {
                 self.feelings.heard(asked.sound, self.usual_level.dbfs(), &heard.text);
                 self.learn_from(&asked, &heard);
+                if !heard.text.is_empty() {
+                    self.reporter.heard(asked.from, asked.until);
+                }
                 if let Some((words, why, evidence)) = heard.refused {
                     self.routing.facts.refusals += 1;
                     self.reporter.refused(asked.from, asked.until, words, why, evidence);
@@ -534,7 +544,7 @@ impl Call {
                     }
                 }
                 TurnOutput::Pause { reply } => {
-                    transport.clear_audio();
+                    self.take_back(transport, now);
                     self.playout.pause(now, reply);
                 }
                 TurnOutput::Resume { reply } => self.playout.resume(reply),
@@ -544,7 +554,7 @@ impl Call {
                 TurnOutput::StartThinkingSound => self.playout.start_sound(),
                 TurnOutput::StopThinkingSound => {
                     if self.playout.stop_sound(now) {
-                        transport.clear_audio();
+                        self.take_back(transport, now);
                     }
                 }
                 TurnOutput::Unanswered { utterance: _, why } => {
@@ -576,9 +586,11 @@ impl Call {
         self.feel(to);
         self.history.caller_said(to);
         self.tooling.turn_begins(to);
+        self.recording.caller_said(to);
         // Digits and marks are in the language that is spoken anyway.
         if to.chars().any(char::is_alphabetic) {
             self.caller_language = language_of(to, &self.config.agent.languages).to_owned();
+            self.reporter.speaks(&self.caller_language);
         }
         speech_ended.map(|_| self.caller_caption(to))
     }

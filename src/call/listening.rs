@@ -109,6 +109,17 @@ impl Listening {
         self.kept.iter().skip(first as usize).take(length as usize).copied().collect()
     }
 
+    /// Until when the caller was heard.
+    pub(crate) fn heard_until(&self) -> CallTime {
+        Self::time_of(self.end())
+    }
+
+    /// The audio from sample `first` of the timeline on, as far as it is kept, and the number of its first sample.
+    pub(crate) fn since(&self, first: u64) -> (u64, Vec<i16>) {
+        let first = first.clamp(self.kept_from, self.end());
+        (first, self.kept.range((first - self.kept_from) as usize..).copied().collect())
+    }
+
     /// What that same piece sounds like.
     pub(crate) fn sound(&self, from: CallTime, until: CallTime) -> Sound {
         let span = self.index_of(from - LEAD_IN)..self.index_of(until + LEAD_OUT);

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::action::ActionReport;
+use super::recording::RecordingReport;
 use super::speculation::SpeculationReport;
 use crate::assistants::AssistantVersion;
 use crate::dialog::Variables;
@@ -35,6 +36,13 @@ pub struct TurnReport {
     /// How the caller's words felt, from -1 (furious) to 1 (delighted).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentiment: Option<f32>,
+    /// When the caller's words began and ended, in milliseconds of the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller_ms: Option<(u64, u64)>,
+    /// When each of the agent's words began to be heard, in milliseconds of the call; those of a filler, and of a reply
+    /// that was cut, among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub agent_ms: Vec<(u64, String)>,
     /// Times in milliseconds, by the field's names.
     #[serde(flatten)]
     pub timing: TurnTiming,
@@ -116,6 +124,15 @@ pub enum CallEvent {
 pub struct CallReport {
     /// The call's name in logs.
     pub call_id: String,
+    /// LiveKit's room; empty where there is none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub room: String,
+    /// When it began, in milliseconds of the Unix epoch; told by whoever carried it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_unix_ms: Option<u64>,
+    /// Languages that the caller spoke, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<String>,
     /// Who answered, and which version of its files.
     pub assistant: Option<AssistantVersion>,
     /// Who took over from them, in order.
@@ -145,6 +162,9 @@ pub struct CallReport {
     /// What it came to, by the assistant's `[outcome]`; made after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<CallOutcome>,
+    /// What became of its recording; none where none was wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording: Option<RecordingReport>,
 }
 
 /// Words of the speech model that the caller did not say.
@@ -174,6 +194,9 @@ const MOMENTS_BYTES_MAX: usize = 1 << 20;
 /// Tools kept of a turn.
 const TOOLS_MAX: usize = 50;
 
+/// Words of a reply whose times are kept.
+const WORDS_MAX: usize = 1_000;
+
 /// Turns kept in a report: an hour of quick talk.
 const TURNS_MAX: usize = 2_000;
 
@@ -198,6 +221,10 @@ pub(crate) struct Reporter {
     moments_bytes: usize,
     mood: Option<TurnMood>,
     variables: Variables,
+    recording: Option<RecordingReport>,
+    languages: Vec<String>,
+    /// When the words that are answered next began and ended.
+    caller_span: Option<(CallTime, CallTime)>,
 }
 
 #[derive(Debug)]
@@ -207,6 +234,8 @@ struct OpenTurn {
     speech_ended: Option<CallTime>,
     decided: CallTime,
     sentiment: Option<f32>,
+    caller_span: Option<(CallTime, CallTime)>,
+    words: Vec<(u64, String)>,
     marks: Marks,
 }
 
@@ -238,7 +267,30 @@ impl Reporter {
             moments_bytes: 0,
             mood: None,
             variables: Variables::default(),
+            recording: None,
+            languages: Vec::new(),
+            caller_span: None,
         }
+    }
+
+    /// What became of the recording.
+    pub(crate) fn recorded(&mut self, recording: Option<RecordingReport>) {
+        self.recording = recording;
+    }
+
+    /// Words of the caller that were believed, and when they were spoken.
+    pub(crate) fn heard(&mut self, from: CallTime, until: CallTime) {
+        let (first, last) = self.caller_span.unwrap_or((from, until));
+        self.caller_span = Some((first.min(from), last.max(until)));
+    }
+
+    /// Words of a reply begin to be heard.
+    pub(crate) fn words(&mut self, reply: u64, words: &str, now: CallTime) {
+        let open = self.open.as_mut().filter(|open| u64::from(open.reply.0) == reply);
+        let Some(open) = open else { return };
+        let words = words.split_whitespace().map(|word| (now.as_millis(), word.to_owned()));
+        let room = WORDS_MAX.saturating_sub(open.words.len());
+        open.words.extend(words.take(room));
     }
 
     /// The record says who answered.
@@ -353,6 +405,13 @@ impl Reporter {
         self.tell(CallEvent::Language { language: language.to_owned() });
     }
 
+    /// The caller said something in this language.
+    pub(crate) fn speaks(&mut self, language: &str) {
+        if !self.languages.iter().any(|known| known == language) {
+            self.languages.push(language.to_owned());
+        }
+    }
+
     /// An observer who does not keep up misses events; the call never waits for one.
     pub(crate) fn tell(&self, event: CallEvent) {
         if let Some(observer) = &self.observer {
@@ -371,7 +430,12 @@ impl Reporter {
         let marks = Marks { transcript, ..Marks::default() };
         let caller = caller.to_owned();
         let sentiment = None;
-        self.open = Some(OpenTurn { reply, caller, speech_ended, decided: now, sentiment, marks });
+        let caller_span = if caller.is_empty() { None } else { self.caller_span.take() };
+        #[rustfmt::skip]
+        let open = OpenTurn {
+            reply, caller, speech_ended, decided: now, sentiment, caller_span, words: Vec::new(), marks,
+        };
+        self.open = Some(open);
     }
 
     /// How the turn felt that is being answered, or was just now.
@@ -435,7 +499,12 @@ impl Reporter {
         let agent = heard.to_owned();
         let tools = if answers { std::mem::take(&mut self.tools) } else { Vec::new() };
         let (caller, sentiment) = (open.caller, open.sentiment);
-        let turn = TurnReport { caller, agent, filler, tools, interrupted, sentiment, timing };
+        let caller_ms = open.caller_span.map(|(from, until)| (from.as_millis(), until.as_millis()));
+        let agent_ms = open.words;
+        #[rustfmt::skip]
+        let turn = TurnReport {
+            caller, agent, filler, tools, interrupted, sentiment, caller_ms, agent_ms, timing,
+        };
         tracing::info!(
             call_id = %self.call_id,
             %reply,
@@ -467,7 +536,10 @@ impl Reporter {
 
     /// The reply was taken back before anything was heard: it is no turn.
     pub(crate) fn forget(&mut self, reply: ReplyId) {
-        self.open.take_if(|open| open.reply == reply);
+        let forgotten = self.open.take_if(|open| open.reply == reply);
+        if let Some((from, until)) = forgotten.and_then(|open| open.caller_span) {
+            self.heard(from, until); // the caller goes on with what they were saying
+        }
     }
 
     pub(crate) fn unanswered(&self, why: UnansweredReason) {
@@ -492,6 +564,9 @@ impl Reporter {
         self.tell(CallEvent::Ended { reason: reason.as_str().to_owned() });
         CallReport {
             call_id: self.call_id.clone(),
+            room: String::new(),
+            started_unix_ms: None,
+            languages: std::mem::take(&mut self.languages),
             assistant: self.assistant.clone(),
             reason,
             length_ms: now.as_millis(),
@@ -505,6 +580,7 @@ impl Reporter {
             variables: std::mem::take(&mut self.variables),
             summary: None,
             outcome: None,
+            recording: self.recording.take(),
         }
     }
 }

@@ -45,7 +45,7 @@ impl VoiceActivity for Loudness {
     }
 }
 
-fn engines(stt: ScriptedStt, llm: ScriptedLlm, tts: ScriptedTts) -> Engines {
+pub(super) fn engines(stt: ScriptedStt, llm: ScriptedLlm, tts: ScriptedTts) -> Engines {
     let vad: VadFactory = Arc::new(|| Box::new(Loudness));
     Engines {
         stt: Arc::new(stt),
@@ -58,7 +58,7 @@ fn engines(stt: ScriptedStt, llm: ScriptedLlm, tts: ScriptedTts) -> Engines {
 }
 
 /// A caller's turn: `speech` loud, with `pause` in the middle.
-fn speech(first_ms: u32, pause_ms: u32, second_ms: u32) -> Vec<i16> {
+pub(super) fn speech(first_ms: u32, pause_ms: u32, second_ms: u32) -> Vec<i16> {
     let samples = |ms: u32| (ms * CALLER_RATE_HZ / 1000) as usize;
     let mut pcm = vec![8_000; samples(first_ms)];
     pcm.extend(vec![0; samples(pause_ms)]);

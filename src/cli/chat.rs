@@ -77,8 +77,8 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     match question {
         Some(question) => chat.answer(&question).await?,
         None => {
-            println!("{}", chat.config.agent.welcome);
-            chat.history.agent_was_heard(&chat.config.agent.welcome);
+            println!("{}", chat.config.agent.opening());
+            chat.history.agent_was_heard(&chat.config.agent.opening());
             converse(&mut chat).await?;
         }
     }

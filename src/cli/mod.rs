@@ -5,6 +5,7 @@
 pub mod assistants;
 pub mod bench;
 pub mod call;
+pub mod calls;
 pub mod chat;
 pub mod config;
 pub mod console;
@@ -57,6 +58,8 @@ pub enum Command {
     Assistants(assistants::Args),
     /// Show what rules may know, check them, and try them over a stored call
     Rules(rules::Args),
+    /// Find, show, export and erase calls that are over
+    Calls(calls::Args),
     /// Fetch, import, check and remove models
     Models(models::Args),
     /// Measure this machine with these models
@@ -99,6 +102,7 @@ pub async fn run_command(command: Command, config: Config) -> anyhow::Result<()>
         Command::Chat(args) => chat::run(args, config).await,
         Command::Assistants(args) => assistants::run(args, config).await,
         Command::Rules(args) => rules::run(args, &config),
+        Command::Calls(args) => calls::run(args, &config).await,
         Command::Models(args) => models::run(args, config).await,
         Command::Bench(args) => bench::run(args, config).await,
         Command::Doctor(args) => doctor::run(args, config).await,

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(super) use records::RECORDED_AUDIO;
 pub use records::{RecordsConfig, WebhooksConfig};
 pub(super) use remote::{PREFERENCES, SERVICES};
 pub use remote::{RemoteConfig, RemoteStageConfig};
@@ -153,6 +154,9 @@ pub struct AgentConfig {
     pub system_prompt: String,
     /// Spoken when the caller can hear us. Empty: the caller speaks first.
     pub welcome: String,
+    /// Spoken before the welcome, where the caller has to know or to agree that the call is recorded.
+    /// See `records.audio`.
+    pub consent: String,
     /// Spoken when the caller has been silent; one after another.
     pub silence_prompts: Vec<String>,
     /// Seconds of silence before each of these.
@@ -190,6 +194,7 @@ impl Default for AgentConfig {
                             without lists, markdown or emoji. If you do not know, say so."
                 .into(),
             welcome: "Hello, this is Sawt. How can I help you?".into(),
+            consent: String::new(),
             silence_prompts: vec![
                 "Are you still there?".into(),
                 "I can not hear you. Are you still there?".into(),
@@ -209,6 +214,13 @@ impl Default for AgentConfig {
             turns_max: 0,
             caller_wait_s: 60,
         }
+    }
+}
+
+impl AgentConfig {
+    /// What the agent says first: the consent line, then the welcome.
+    pub fn opening(&self) -> String {
+        format!("{} {}", self.consent.trim(), self.welcome.trim()).trim().to_owned()
     }
 }
 

@@ -141,6 +141,21 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
 
     c.within("records.keep_days", records.keep_days, 1, 3_650);
     c.within("records.keep_max", records.keep_max, 1, 100_000);
+    c.that(
+        super::settings::RECORDED_AUDIO.contains(&records.audio.as_str()),
+        "records.audio",
+        "write \"off\", \"announced\" or \"after_consent\"",
+    );
+    c.that(
+        records.audio == "off" || records.dir.is_some(),
+        "records.audio",
+        "there is nowhere to keep recordings; set records.dir to a folder",
+    );
+    c.that(
+        records.database.is_empty() || records.database.starts_with("postgres"),
+        "records.database",
+        "no address of a database; write it like postgres://sawt@localhost/sawt",
+    );
     c.within("tools.steps_max", tools.steps_max, 1, 10);
     c.within("tools.time_ms_max", tools.time_ms_max, 500, 120_000);
     c.that(

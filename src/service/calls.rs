@@ -18,6 +18,7 @@ use crate::engines::Lender;
 use crate::livekit_api::LiveKitApi;
 use crate::policy::egress::HttpClient;
 use crate::records::Records;
+use crate::store::Keeper;
 use crate::telemetry::{Words, metrics};
 use crate::transport::livekit::{JoinOptions, LiveKitTransport};
 use crate::turn::EndReason;
@@ -32,6 +33,7 @@ pub(super) struct Outside {
     pub(super) gate: SpeculationGate,
     pub(super) api: LiveKitApi,
     pub(super) records: Option<Records>,
+    pub(super) keeper: Option<Arc<Keeper>>,
     pub(super) webhooks: Option<HttpClient>,
 }
 
@@ -69,6 +71,7 @@ pub(super) async fn serve(
                 lender: outside.lender.clone(),
                 gate: outside.gate.clone(),
                 records: outside.records.clone(),
+                keeper: outside.keeper.clone(),
                 closing,
             };
             let answering = async move {
@@ -116,6 +119,7 @@ struct Record {
     lender: Lender,
     gate: SpeculationGate,
     records: Option<Records>,
+    keeper: Option<Arc<Keeper>>,
     closing: CancellationToken,
 }
 
@@ -133,8 +137,11 @@ impl Record {
             None => tracing::warn!("The call's record was given up: Sawt stops."),
         }
         tell(&report);
-        if let Some(records) = self.records {
-            keep(records, report).await;
+        let Some(records) = self.records else { return };
+        let path = keep(records, report).await;
+        if let (Some(path), Some(keeper)) = (path, self.keeper) {
+            // What is given up here is done at the next start.
+            self.closing.run_until_cancelled(keeper.keep(&path)).await;
         }
     }
 }
@@ -176,7 +183,7 @@ async fn answer(
     outside: Outside,
 ) -> Result<Option<CallReport>, String> {
     let Chosen { assistant, config, others } = chosen;
-    let Outside { lender, library, gate, api, records: _, webhooks } = outside;
+    let Outside { lender, library, gate, api, records, keeper: _, webhooks } = outside;
     let options = JoinOptions {
         library,
         caller_identity: None,
@@ -190,6 +197,8 @@ async fn answer(
     let transport = joined.map_err(|error| error.to_string())?;
     let counted = CountedCall::start();
     let engines = lender.for_call(&job.job_id, assistant.remote());
+    let recording = records.and_then(|records| records.recording(&job.job_id));
+    let room = job.room.clone();
     let setup = CallSetup {
         call_id: job.job_id,
         config,
@@ -198,30 +207,35 @@ async fn answer(
         observer: None,
         surroundings: Surroundings {
             library: Some(others),
-            switchboard: Some(Arc::new(LiveKitSwitchboard { api, room: job.room })),
+            switchboard: Some(Arc::new(LiveKitSwitchboard { api, room: job.room.clone() })),
             queue: queue_of(&job.metadata),
             webhooks,
             mood: None,
             lender: Some(lender),
+            recording,
         },
         hang_up: job.cancel,
     };
-    let report: CallReport = call::run_gated(Box::new(transport), setup, gate).await;
+    #[allow(clippy::disallowed_methods)] // people look calls up by the clock on the wall
+    let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let mut report: CallReport = call::run_gated(Box::new(transport), setup, gate).await;
+    report.started_unix_ms = started.ok().and_then(|since| since.as_millis().try_into().ok());
+    report.room = room;
     counted.end(report.reason.as_str());
     Ok(Some(report))
 }
 
 /// Writes the record. A disk that fails ends no call: it is over.
-async fn keep(records: Records, report: CallReport) {
+async fn keep(records: Records, report: CallReport) -> Option<PathBuf> {
     #[allow(clippy::disallowed_methods)] // files have the system's times
-    let kept = tokio::task::spawn_blocking(move || {
-        records.keep(&report, std::time::SystemTime::now()).map(|_| ())
-    });
+    let kept =
+        tokio::task::spawn_blocking(move || records.keep(&report, std::time::SystemTime::now()));
     match kept.await {
-        Ok(Ok(())) => {}
+        Ok(Ok(path)) => return Some(path),
         Ok(Err(error)) => tracing::error!(%error, "The call's record was not kept."),
         Err(error) => tracing::error!(%error, "The call's record was not kept."),
     }
+    None
 }
 
 /// The queue that a dispatch names: `{"queue": "cards"}`.

@@ -27,6 +27,7 @@ use crate::models::{ModelError, Store};
 use crate::policy::egress::{EgressPolicy, HostPort, HttpClient};
 use crate::policy::residency::{Stage, judge};
 use crate::records::Records;
+use crate::store::{Keeper, StoreError};
 use crate::supervisor::EngineKind;
 use crate::telemetry::metrics::PrometheusHandle;
 use crate::worker::{self, DrainOutcome, Link, WorkerError, WorkerOptions, WorkerStatus};
@@ -46,6 +47,9 @@ pub enum ServiceError {
     /// An engine elsewhere can not be used as it was set up.
     #[error(transparent)]
     Remote(#[from] RemoteSetupError),
+    /// The store of calls can not be what it was set up to be.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A library is missing.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -89,6 +93,8 @@ impl Service {
         let folder = Library::folder(&config);
         let assistants = Library::load(&folder, &config, &Voices::installed(&store))?;
         tell_what_may_leave(&config, &assistants)?;
+        let keeper = Keeper::new(&config.records)?.map(Arc::new);
+        tell_who_is_not_recorded(&config, &assistants);
         let engines_config = assistants.engines_config(&config);
         let engines = RunningEngines::start(
             &engines_config,
@@ -153,12 +159,16 @@ impl Service {
             let default = fillers_of.default();
             prepare_fillers(default.config(""), &fillers_by).await;
         });
+        if let Some(keeper) = keeper.clone() {
+            tokio::spawn(async move { keeper.catch_up().await });
+        }
         let outside = calls::Outside {
             lender,
             library,
             gate,
             api: api.clone(),
             records: Records::from_config(&config.records),
+            keeper,
             webhooks: webhooks(&config),
         };
         let calls = calls::serve(jobs, assistants, outside);
@@ -189,6 +199,20 @@ fn tell_what_may_leave(config: &Config, assistants: &Library) -> Result<(), Remo
         tracing::info!("Nothing of a call may leave this machine.");
     }
     Ok(())
+}
+
+/// Recordings want a consent line: whoever has none is not recorded, and the operator should know before an audit.
+fn tell_who_is_not_recorded(config: &Config, assistants: &Library) {
+    if config.records.audio == "off" {
+        return;
+    }
+    for assistant in assistants.all() {
+        let silent = |language: &&String| assistant.config(language).agent.consent.is_empty();
+        for language in assistant.languages().iter().filter(silent) {
+            let assistant = assistant.name();
+            tracing::warn!(assistant, %language, "No [consent] line: its calls are not recorded.");
+        }
+    }
 }
 
 /// Whether an engine's work may be done elsewhere in any call that could come, by its name.

@@ -59,6 +59,12 @@ pub const CALL_SENTIMENT: &str = "sawt_call_sentiment";
 /// Counter: work done while nobody waits, by `kind` (verdict, summary, record) and `outcome` (done,
 /// dropped because somebody came to wait, failed, useless).
 pub const ASIDES: &str = "sawt_asides_total";
+/// Counter: recordings that were wanted, by `outcome` (recorded, broken_off, not_announced, refused, no_consent).
+pub const RECORDINGS: &str = "sawt_recordings_total";
+/// Counter: seconds missing in recordings because the disk was too slow.
+pub const RECORDING_LOST: &str = "sawt_recording_lost_seconds_total";
+/// Counter: calls that could not be put into the store; they get in when it works again.
+pub const STORE_FAILURES: &str = "sawt_store_failures_total";
 /// Counter: starts of an engine process after its first, by `engine`.
 pub const ENGINE_RESTARTS: &str = "sawt_engine_restarts_total";
 /// Gauge: 1 while an engine answers its probe, by `engine`.
@@ -173,6 +179,9 @@ fn describe() {
     describe_counter!(TURN_FEELINGS, "Turns of callers, by how they felt");
     describe_histogram!(CALL_SENTIMENT, "How callers felt at the end of their calls, -1 to 1");
     describe_counter!(ASIDES, "Work done while nobody waits, by kind and outcome");
+    describe_counter!(RECORDINGS, "Recordings that were wanted, by what became of them");
+    describe_counter!(RECORDING_LOST, "Seconds missing in recordings: the disk was too slow");
+    describe_counter!(STORE_FAILURES, "Calls that could not be put into the store at once");
     describe_counter!(ENGINE_RESTARTS, "Starts of an engine process after its first");
     describe_gauge!(ENGINE_READY, "1 while an engine answers its probe");
     describe_counter!(ASSISTANTS_RELOADS, "Readings of changed assistants, by outcome");
@@ -190,6 +199,17 @@ pub(crate) fn worker(calls: u32, load: f32, registered: bool) {
     gauge!(ACTIVE_JOBS).set(f64::from(calls));
     gauge!(WORKER_LOAD).set(f64::from(load));
     gauge!(WORKER_REGISTERED).set(if registered { 1.0 } else { 0.0 });
+}
+
+/// A call is over whose recording was wanted.
+pub(crate) fn recording(outcome: &'static str, lost_ms: u64) {
+    counter!(RECORDINGS, "outcome" => outcome).increment(1);
+    counter!(RECORDING_LOST).increment(lost_ms.div_ceil(1_000));
+}
+
+/// The store did not take a call.
+pub(crate) fn store_failed() {
+    counter!(STORE_FAILURES).increment(1);
 }
 
 /// A call began.

@@ -95,7 +95,7 @@ impl From<&Config> for TurnPolicy {
             filler_after: Some(ms(config.agent.filler_ms)).filter(|d| !d.is_zero()),
             fillers_in_a_row: config.agent.fillers_in_a_row,
             thinking_sound_after: Some(ms(config.agent.thinking_sound_ms)).filter(|d| !d.is_zero()),
-            welcome: !config.agent.welcome.is_empty(),
+            welcome: !config.agent.opening().is_empty(),
             goodbye: !config.agent.goodbye.is_empty(),
             apology: !config.agent.apology.is_empty(),
             call_max: s(config.agent.call_max_s.max(1)),

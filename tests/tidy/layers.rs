@@ -41,6 +41,8 @@ const MAY_NOT_NAME: &str = "
     http:       cli
     worker:     cli http
     call:       cli http worker
+    store:      cli http worker turn dialog engines transport policy models service
+    recording:  cli http worker call turn::machine dialog speech engines transport policy models config
     rules:      cli http worker call assistants turn dialog engines transport supervisor policy models config
     assistants: cli http worker call turn dialog engines transport supervisor policy::egress policy::remote policy::server
     tools:      cli http worker call assistants turn dialog transport supervisor models
@@ -123,6 +125,16 @@ const FOREIGN: &[Foreign] = &[
         names: &["pulp"],
         homes: &["engines/vad/"],
         instead: "a loop the compiler vectorises",
+    },
+    Foreign {
+        names: &["opusic_c", "ogg::"],
+        homes: &["src/recording/"],
+        instead: "crate::recording",
+    },
+    Foreign {
+        names: &["tokio_postgres"],
+        homes: &["src/store/db/postgres.rs"],
+        instead: "crate::store",
     },
     Foreign { names: &["cel::"], homes: &["src/rules/"], instead: "crate::rules::Condition" },
     Foreign { names: &["whisper_rs"], homes: &["engines/stt/"], instead: "crate::engines::stt" },

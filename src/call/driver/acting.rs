@@ -300,7 +300,7 @@ impl Call {
         let assistant = assistant.ok_or_else(|| ActionError::NoAssistant(name.to_owned()))?;
         self.follow(assistant, with_history);
         // Whoever takes over says something, unless the caller is speaking already.
-        let welcome = self.config.agent.welcome.clone();
+        let welcome = self.config.agent.opening();
         if !welcome.is_empty() {
             self.order_line(now, &LineText::same(welcome));
         }

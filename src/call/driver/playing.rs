@@ -12,11 +12,17 @@ impl Call {
         let played = self.playout.tick(now);
         for frame in &played.frames {
             transport.push_audio(frame);
+            self.recording.pushed(now, frame);
         }
         for text in played.clauses {
             self.reporter.tell(CallEvent::Agent { text });
         }
-        played.captions.into_iter().for_each(|caption| transport.send_caption(caption));
+        for caption in played.captions {
+            if !caption.whole {
+                self.reporter.words(caption.segment, &caption.text, now);
+            }
+            transport.send_caption(caption);
+        }
         if let Some(heard) = played.filler {
             self.reporter.filler_heard(heard);
         }
@@ -25,6 +31,7 @@ impl Call {
         if played.audible.is_some() {
             self.caller_segment += 1;
             self.reporter.audible(id, now);
+            self.recording.turn_stands(now);
             self.input(now, TurnInput::ReplyAudible { reply: id });
         }
         if let Some((_, heard)) = played.finished {
@@ -32,6 +39,7 @@ impl Call {
             self.acting.said(id);
             self.history.agent_was_heard(&heard);
             self.tooling.heard(id, &heard);
+            self.reply_heard(now, &heard);
             self.reporter.finish(id, &heard, false);
             self.read_on();
             self.input(now, TurnInput::ReplyEnded { reply: id, outcome });
@@ -54,7 +62,7 @@ impl Call {
         id: ReplyId,
     ) {
         if let Some(stopped) = self.playout.stop_filler(now, id) {
-            transport.clear_audio();
+            self.take_back(transport, now);
             transport.send_caption(stopped.caption);
             self.reporter.filler_heard(stopped.heard);
         }
@@ -69,7 +77,7 @@ impl Call {
     ) {
         let Some(reply) = self.reply.take_if(|r| r.id == id) else { return };
         reply.task.abort();
-        transport.clear_audio();
+        self.take_back(transport, now);
         let stopped = self.playout.stop(now, id);
         let (heard, caption) = stopped.map(|s| (s.heard, s.caption)).unzip();
         caption.into_iter().for_each(|caption| transport.send_caption(caption));
@@ -85,6 +93,7 @@ impl Call {
             }
             StopReason::Interrupted | StopReason::TimedOut | StopReason::Ending => {
                 self.history.agent_was_heard(&heard);
+                self.reply_heard(now, &heard);
                 self.reporter.finish(id, &heard, true);
                 self.acting.said(id);
                 let answer = !reply.to.is_empty() && why == StopReason::Interrupted;
@@ -97,10 +106,22 @@ impl Call {
         }
     }
 
+    /// What was pushed and not heard is dropped.
+    pub(super) fn take_back(&mut self, transport: &mut dyn CallTransport, now: CallTime) {
+        transport.clear_audio();
+        self.recording.taken_back(now);
+    }
+
+    /// No more is heard of a reply, and what it answered stands.
+    fn reply_heard(&mut self, now: CallTime, heard: &str) {
+        self.recording.turn_stands(now);
+        self.recording.said(now, heard, &self.config.agent.consent);
+    }
+
     pub(super) fn words_of(&mut self, line: Line, reply: ReplyId) -> String {
         let agent = &self.config.agent;
         match line {
-            Line::Welcome => agent.welcome.clone(),
+            Line::Welcome => agent.opening(),
             Line::SilencePrompt(n) => agent.silence_prompts.get(n).cloned().unwrap_or_default(),
             Line::Apology => agent.apology.clone(),
             Line::Goodbye => agent.goodbye.clone(),

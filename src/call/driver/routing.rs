@@ -196,7 +196,7 @@ impl Call {
                     if let Some(next) = next {
                         self.follow(next, *with_history);
                         if !with_history {
-                            let welcome = self.config.agent.welcome.clone();
+                            let welcome = self.config.agent.opening();
                             return self.say_as(reply, welcome);
                         }
                         routed = Routed::Anew;

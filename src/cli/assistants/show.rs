@@ -33,7 +33,7 @@ pub(super) fn show(
             "name": assistant.name(), "title": assistant.title(),
             "version": assistant.version().version, "language": language,
             "languages": assistant.languages(), "voices": voices, "speech_speed": config.tts.speed,
-            "system_prompt": agent.system_prompt, "welcome": agent.welcome,
+            "system_prompt": agent.system_prompt, "welcome": agent.opening(),
             "silence_prompts": agent.silence_prompts, "goodbye": agent.goodbye,
             "apology": agent.apology, "call_max_s": agent.call_max_s,
             "turns_max": agent.turns_max, "reply_tokens_max": config.llm.reply_tokens_max,
@@ -60,7 +60,7 @@ pub(super) fn show(
         agent.language_policy
     );
     println!("\nprompt\n{}\n", agent.system_prompt);
-    println!("welcome   {}", agent.welcome);
+    println!("welcome   {}", agent.opening());
     agent.silence_prompts.iter().for_each(|text| println!("silence   {text}"));
     println!("apology   {}", agent.apology);
     println!("goodbye   {}", agent.goodbye);

@@ -194,7 +194,7 @@ async fn in_text(
 ) -> anyhow::Result<ConversationOutcome> {
     let begun = assistant.config(conversation.language.as_deref().unwrap_or_default());
     let mut history = crate::dialog::History::for_call(begun, &assistant.declarations(begun));
-    history.agent_was_heard(&begun.agent.welcome);
+    history.agent_was_heard(&begun.agent.opening());
     let mut turns = Vec::new();
     let mut tools = TextTools::default();
     for turn in &conversation.turns {
