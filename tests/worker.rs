@@ -346,6 +346,7 @@ async fn a_dispatch_over_http_says_at_once_who_took_it_and_when_nobody_did() {
         agent_name: "sawt".into(),
         loopback: true,
         public_origin: String::new(),
+        embed_origins: Vec::new(),
         worker: worker.status.clone(),
         parts: watch::channel(Parts::new()).1,
         assistants: Assistants::fixed(library),
