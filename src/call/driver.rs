@@ -420,7 +420,10 @@ impl Call {
                     self.reporter.refused(asked.from, asked.until, words, why, evidence);
                 }
                 self.transcript_at = Some(now);
-                TranscriptOutcome::Words(heard.text)
+                match heard.murmur {
+                    true => TranscriptOutcome::Murmur(heard.text),
+                    false => TranscriptOutcome::Words(heard.text),
+                }
             }
             Err(error) => {
                 tracing::warn!(%utterance, %error, "Transcription failed.");

@@ -19,11 +19,19 @@ use crate::turn::CallTime;
 /// A second look that takes longer keeps the caller waiting for less than it may mend.
 const SECOND_LOOK_MAX: Duration = Duration::from_millis(1_500);
 
+/// A hum, "mm-hm", is shorter than this; ears make a word of it, "them" or "firm", of which they are less sure than of short
+/// words that are meant ("No." 0.51, "Why?" 0.65; hums 0.02 to 0.44).
+const MURMUR_MS: u32 = 700;
+const MURMUR_CONFIDENCE: f32 = 0.42;
+const MURMUR_WORDS: usize = 2;
+
 /// What was heard in a piece of audio.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Heard {
     /// Words that may be answered; empty when there are none.
     pub(crate) text: String,
+    /// They are few and short, and the model is unsure of them.
+    pub(crate) murmur: bool,
     /// What the model heard first: which language it took the speech for.
     pub(crate) first: Transcript,
     /// What was taken away from the model's words, and why.
@@ -79,6 +87,7 @@ impl Ears {
                 }
             }
         }
+        let murmur = self.is_murmur(&best);
         let (text, refused) = match verdict {
             Verdict::Keep => (best.text, None),
             Verdict::Trim(text, why) => {
@@ -91,7 +100,13 @@ impl Ears {
                 (String::new(), Some((best.text, why, evidence)))
             }
         };
-        Ok(Heard { text, first, refused })
+        Ok(Heard { text, murmur, first, refused })
+    }
+
+    fn is_murmur(&self, heard: &Transcript) -> bool {
+        heard.confidence < MURMUR_CONFIDENCE
+            && self.sound.speech_ms < MURMUR_MS
+            && heard.text.split_whitespace().count() <= MURMUR_WORDS
     }
 
     fn judge(&self, heard: &Transcript) -> Verdict {
@@ -182,6 +197,17 @@ mod tests {
             [("ar+en", said("Okay.", "en", 0.5, 0.7)), ("ar", said("أوكي", "ar", 1.0, 0.7))];
         let heard = hear("ar", &answers, 400).await;
         assert_eq!((heard.text.as_str(), heard.first.language.as_str()), ("أوكي", "en"));
+    }
+
+    #[tokio::test]
+    async fn a_hum_is_told_from_a_short_word() {
+        let murmur = async |text, confidence, speech_ms| {
+            hear("en", &[("ar+en", said(text, "en", 0.95, confidence))], speech_ms).await.murmur
+        };
+        assert!(murmur("them.", 0.40, 420).await);
+        assert!(!murmur("No.", 0.51, 300).await);
+        assert!(!murmur("them.", 0.40, 900).await);
+        assert!(!murmur("I want them", 0.40, 420).await);
     }
 
     #[tokio::test]

@@ -329,13 +329,13 @@ impl Default for TurnConfig {
                     "en".to_owned(),
                     "mm-hm, mhm, mm, hm, hmm, uh-huh, uh, um, ah, aha, oh, huh, yeah, yep, yes, okay, \
                      ok, right, sure, alright, all right, i see, got it, great, good, nice, cool, \
-                     exactly, true, of course, thanks, thank you"
+                     no problem, no worries, exactly, true, of course, thanks, thank you"
                         .to_owned(),
                 ),
                 (
                     "ar".to_owned(),
                     "ايوه, ايوا, اي, اه, اها, امم, هم, نعم, بلى, طيب, تمام, صح, صحيح, ماشي, زين, حلو, \
-                     اوكي, اوك, حاضر, اكيد, مفهوم, فهمت, ممتاز, كويس, جميل, شكرا, ان شاء الله, \
+                     اوكي, اوك, حاضر, اكيد, مفهوم, فهمت, ممتاز, كويس, جميل, شكرا, ان شاء الله, لا باس, لا مشكلة, \
                      ما شاء الله"
                         .to_owned(),
                 ),
@@ -344,13 +344,13 @@ impl Default for TurnConfig {
             commands: [
                 (
                     "en".to_owned(),
-                    "stop, wait, hold on, hang on, one moment, one second, just a moment, just a \
+                    "stop, wait, no, cancel, hold on, hang on, one moment, one second, just a moment, just a \
                      second, enough, quiet, shut up"
                         .to_owned(),
                 ),
                 (
                     "ar".to_owned(),
-                    "لحظة, استنى, استنا, انتظر, اصبر, وقف, توقف, اوقف, خلاص, كفاية, يكفي, بس, اسكت, \
+                    "لحظة, لا, كلا, الغاء, استنى, استنا, انتظر, اصبر, وقف, توقف, اوقف, خلاص, كفاية, يكفي, بس, اسكت, \
                      ثانية, دقيقة"
                         .to_owned(),
                 ),

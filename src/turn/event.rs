@@ -103,8 +103,21 @@ pub enum TurnInput {
 pub enum TranscriptOutcome {
     /// These words; empty when there were none.
     Words(String),
+    /// One or two words that were hardly understood: a hum is written "them". Not enough to stop a reply, unless
+    /// they are a command; words as any where the caller has the floor.
+    Murmur(String),
     /// The engine could not do it, retries included.
     Failed,
+}
+
+impl TranscriptOutcome {
+    /// The words, where there are any.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Words(text) | Self::Murmur(text) => Some(text.as_str()).filter(|t| !t.is_empty()),
+            Self::Failed => None,
+        }
+    }
 }
 
 /// What became of a reply.

@@ -406,10 +406,7 @@ impl OpenTurn {
 
     /// What was said, as far as it is transcribed.
     fn words(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().filter_map(|part| match &part.outcome {
-            Some(TranscriptOutcome::Words(text)) if !text.is_empty() => Some(text.as_str()),
-            Some(TranscriptOutcome::Words(_) | TranscriptOutcome::Failed) | None => None,
-        })
+        self.parts.iter().filter_map(|part| part.outcome.as_ref()?.text())
     }
 }
 

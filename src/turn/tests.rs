@@ -82,6 +82,10 @@ fn parse(now: CallTime, what: &str) -> TurnInput {
             utterance: UtteranceId(id(utterance)),
             outcome: TranscriptOutcome::Failed,
         },
+        ["murmur", utterance, words @ ..] => TurnInput::Transcript {
+            utterance: UtteranceId(id(utterance)),
+            outcome: TranscriptOutcome::Murmur(words.join(" ")),
+        },
         ["stt", utterance, words @ ..] => TurnInput::Transcript {
             utterance: UtteranceId(id(utterance)),
             outcome: TranscriptOutcome::Words(words.join(" ")),

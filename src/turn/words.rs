@@ -53,10 +53,11 @@ pub(super) fn judge(
     }
     let (mut rest, mut meant) = (words.as_slice(), 0);
     while !rest.is_empty() {
-        if commands.at_start_of(rest).is_some() {
+        let skip = backchannels.at_start_of(rest);
+        // "No problem" is no "no".
+        if commands.at_start_of(rest) > skip {
             return Said::Command;
         }
-        let skip = backchannels.at_start_of(rest);
         meant += usize::from(skip.is_none());
         rest = &rest[skip.unwrap_or(1)..];
     }
@@ -114,14 +115,24 @@ mod tests {
 
     #[test]
     fn listeners_noises_are_told_from_words_in_both_languages() {
-        for noise in ["Mm-hm.", "mmhmm", "Mmm", "Yeah, okay.", "uh-huh", "Oh, I see!", "Yeaaah"] {
+        for noise in [
+            "Mm-hm.",
+            "mmhmm",
+            "Mmm",
+            "Yeah, okay.",
+            "uh-huh",
+            "Oh, I see!",
+            "Yeaaah",
+            "No problem.",
+        ] {
             assert_eq!(said(noise), Said::Backchannel, "{noise}");
         }
-        for noise in ["أيوه", "ايوة", "نَعَم", "طيب، تمام", "آها", "ماشي", "إن شاء الله", "تمااام"]
+        for noise in
+            ["أيوه", "ايوة", "نَعَم", "طيب، تمام", "آها", "لا بأس", "ماشي", "إن شاء الله", "تمااام"]
         {
             assert_eq!(said(noise), Said::Backchannel, "{noise}");
         }
-        for words in ["no", "yeah but I wanted Tuesday", "نعم لكن أريد موعدا", "What?", "4711"]
+        for words in ["yeah but I wanted Tuesday", "نعم لكن أريد موعدا", "What?", "4711"]
         {
             assert_eq!(said(words), Said::Words, "{words}");
         }
@@ -129,9 +140,17 @@ mod tests {
 
     #[test]
     fn commands_are_found_anywhere() {
-        for command in
-            ["Stop!", "okay, wait", "hold on a moment", "لحظة", "لحظه", "طيب استنى", "خلاص"]
-        {
+        for command in [
+            "Stop!",
+            "No.",
+            "لا",
+            "okay, wait",
+            "hold on a moment",
+            "لحظة",
+            "لحظه",
+            "طيب استنى",
+            "خلاص",
+        ] {
             assert_eq!(said(command), Said::Command, "{command}");
         }
     }

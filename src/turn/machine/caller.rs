@@ -171,8 +171,8 @@ impl TurnMachine {
         let mut failed = None;
         for part in turn.parts {
             match part.outcome {
-                Some(TranscriptOutcome::Words(text)) if !text.is_empty() => {}
-                Some(TranscriptOutcome::Words(_)) => {
+                Some(outcome) if outcome.text().is_some() => {}
+                Some(TranscriptOutcome::Words(_) | TranscriptOutcome::Murmur(_)) => {
                     self.unanswered(Some(part.utterance), UnansweredReason::NoWords);
                 }
                 Some(TranscriptOutcome::Failed) | None => {

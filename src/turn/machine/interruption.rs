@@ -114,9 +114,12 @@ impl TurnMachine {
     /// The words so far, perhaps cut in the middle: enough to tell speech from a murmur.
     pub(super) fn probed(&mut self, outcome: &TranscriptOutcome) {
         self.probe = None;
-        if let TranscriptOutcome::Words(text) = outcome
-            && matches!(self.kind_of(text), Said::Words | Said::Command)
-        {
+        let meant = match self.kind_of(outcome.text().unwrap_or_default()) {
+            Said::Command => true,
+            Said::Words => !matches!(outcome, TranscriptOutcome::Murmur(_)),
+            Said::Nothing | Said::Backchannel | Said::TooFew => false,
+        };
+        if meant {
             self.interrupt(StopReason::Interrupted);
         }
     }
@@ -128,8 +131,10 @@ impl TurnMachine {
         let (began, until) = (turn.began, turn.paused_at.unwrap_or(turn.began));
         let text = turn.words().collect::<Vec<_>>().join(" ");
         let lost = turn.parts.iter().any(|p| p.outcome == Some(TranscriptOutcome::Failed));
+        let murmur = turn.parts.iter().all(is_murmured);
         let meant = match self.kind_of(&text) {
             Said::Command => true,
+            Said::Words if murmur => false,
             // A cough makes the ears hear words that nobody said.
             Said::Words => until.since(began) >= self.policy.interruption_pause,
             // What the ears lost may have been "no": long speech is heeded, and apologised for.
@@ -164,11 +169,9 @@ impl TurnMachine {
         let parts = self.murmur.take().map(|murmur| murmur.parts).unwrap_or_default();
         for Part { utterance, outcome, .. } in parts {
             let why = match outcome {
-                Some(TranscriptOutcome::Words(text)) if text.is_empty() => {
-                    UnansweredReason::NoWords
-                }
-                Some(TranscriptOutcome::Words(_)) => UnansweredReason::OverAgent,
                 Some(TranscriptOutcome::Failed) | None => UnansweredReason::TranscriptFailed,
+                Some(outcome) if outcome.text().is_some() => UnansweredReason::OverAgent,
+                Some(_) => UnansweredReason::NoWords,
             };
             self.unanswered(Some(utterance), why);
         }
@@ -176,7 +179,10 @@ impl TurnMachine {
 
     /// The reply has been heard to its end: "yeah" in its last second answers it.
     pub(super) fn answer_murmur(&mut self, now: CallTime) {
-        let answers = |murmur: &mut Murmur| now.since(murmur.at) <= MURMUR_ANSWERS;
+        // What ears made of a hum is no answer to anything.
+        let answers = |murmur: &mut Murmur| {
+            now.since(murmur.at) <= MURMUR_ANSWERS && !murmur.parts.iter().all(is_murmured)
+        };
         let Some(Murmur { at, mut parts }) = self.murmur.take_if(answers) else {
             self.forget_murmur();
             return;
@@ -190,4 +196,9 @@ impl TurnMachine {
         self.last_utterance += 1;
         UtteranceId(self.last_utterance)
     }
+}
+
+/// Nothing of it was understood well enough to be meant for us.
+fn is_murmured(part: &Part) -> bool {
+    matches!(part.outcome, Some(TranscriptOutcome::Murmur(_)))
 }

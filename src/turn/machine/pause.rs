@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{OpenTurn, Phase, TurnMachine, Voice};
-use crate::turn::{CallTime, Evidence, SOUNDS_INCOMPLETE, TranscriptOutcome, TurnOutput};
+use crate::turn::{CallTime, Evidence, SOUNDS_INCOMPLETE, TurnOutput};
 
 /// A pause that sounded incomplete is judged once more when it has lasted this long.
 const JUDGE_AGAIN_AFTER: Duration = Duration::from_millis(700);
@@ -58,10 +58,7 @@ impl TurnMachine {
         if turn.full {
             return Duration::ZERO;
         }
-        let words = turn.parts.iter().rev().find_map(|part| match &part.outcome {
-            Some(TranscriptOutcome::Words(text)) if !text.is_empty() => Some(text.as_str()),
-            _ => None,
-        });
+        let words = turn.parts.iter().rev().find_map(|part| part.outcome.as_ref()?.text());
         self.endpointing.delay(Evidence { complete: turn.judgement.complete, words })
     }
 

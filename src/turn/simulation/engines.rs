@@ -8,12 +8,13 @@ use crate::turn::{CallTime, ReplyId, ReplyOutcome, TranscriptOutcome, TurnInput,
 /// not said, so a murmur with its number is a murmur.
 pub(super) fn transcribe(world: &mut World, chance: &mut Chance, id: UtteranceId) {
     let now = world.now;
-    let outcome = match chance.below(14) {
+    let outcome = match chance.below(15) {
         0 => TranscriptOutcome::Failed,
         1 => TranscriptOutcome::Words(String::new()),
         2..5 => TranscriptOutcome::Words(format!("Mm-hm, yeah. [{id}]")),
         5 => TranscriptOutcome::Words(format!("لحظة stop [{id}]")),
         6 => TranscriptOutcome::Words(format!("words {id} and")),
+        8 => TranscriptOutcome::Murmur(format!("them {id}")),
         7 => TranscriptOutcome::Words(format!("my number is {id} 0 5 5")),
         _ => TranscriptOutcome::Words(format!("some words {id}")),
     };

@@ -48,6 +48,46 @@ fn a_short_sound_over_the_agent_does_not_stop_it() {
 }
 
 #[test]
+fn a_hum_that_ears_make_a_word_of_does_not_stop_the_agent_and_a_command_does() {
+    check(
+        "
+        0ms    ready
+        50ms   r1 audible
+        1000ms caller starts
+        1450ms caller stops
+        1600ms murmur u1 them
+        2500ms r1 finished
+        2600ms caller starts
+        3000ms caller stops
+        3100ms murmur u2 them       # now it is the caller's turn
+        4000ms r2 audible
+        5000ms caller starts
+        5400ms caller stops
+        5500ms murmur u3 stop
+        ",
+        expect![[r#"
+            0ms say r1 Welcome
+            50ms speaking
+            1200ms pause r1
+            1450ms transcribe u1 1000ms..1450ms
+            1600ms resume r1
+            2500ms listening
+            2500ms unanswered u1 OverAgent
+            3000ms transcribe u2 2600ms..3000ms
+            3100ms prepare r2: them
+            3500ms thinking
+            3500ms commit r2
+            4000ms speaking
+            5200ms pause r2
+            5400ms transcribe u3 5000ms..5400ms
+            5500ms stop r2 Interrupted
+            5500ms listening
+            5500ms prepare r3: stop
+        "#]],
+    );
+}
+
+#[test]
 fn a_noise_while_the_agent_thinks_does_not_take_the_answer_back() {
     check(
         "
