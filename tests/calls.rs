@@ -9,6 +9,7 @@
 //! - `languages`: a caller who changes the language is answered in it.
 //! - `waiting`: a late answer is covered; captions keep time with the voice.
 //! - `invented`: what is no speech becomes no words; `noises` makes two hundred such sounds.
+//! - `murmurs`: a hum over the agent does not stop it.
 //! - `memory`: a real model sums up a long call without costing it time, and writes its record.
 //! - `faults`: an engine or the server dies in mid-call, a caller leaves in mid-reply.
 //! - `official`: LiveKit's own client hears the agent.
@@ -33,6 +34,7 @@ mod calls {
     mod invented;
     mod languages;
     mod memory;
+    mod murmurs;
     mod noises;
     mod official;
     mod phone;
