@@ -1,6 +1,6 @@
 //! Listeners' noises over an answer, with real ears: "mm-hm" does not stop the agent, "stop" does.
 //!
-//! The hums are espeak-ng's (`[[m:hm:]]`, `[[V:h'V:]]`, `[[m'h@m]]`): sung noises, for voices that read letters spell
+//! The hums are espeak-ng's (`[[m:hm:]]`, `[[V:h'V:]]`, `[[hm:]]`): sung noises, for voices that read letters spell
 //! them. `SAWT_HUMS` names a folder of others, such as recordings of people.
 
 use std::path::{Path, PathBuf};
