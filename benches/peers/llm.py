@@ -1,8 +1,8 @@
 """First token of sawt-llm and of llama.cpp's server, on the same conversations: the work behind `benches/peers/llm`.
 
 Conversations share instructions of about a thousand tokens and grow turn by turn, as calls do. Both engines get the same
-messages, whatever they answer: the history holds what sawt-llm said in a first pass that is not counted. They take
-turns, conversation by conversation, and only one works at a time. Needs grpcio-tools, which reads our contract.
+messages, whatever they answer: the history holds what sawt-llm said in a first pass that is not counted; with --own it holds what
+each said itself, as in calls. They take turns, conversation by conversation, and only one works at a time. Needs grpcio-tools, which reads our contract.
 """
 
 import argparse
@@ -167,6 +167,7 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--turns", type=int, default=len(QUESTIONS), help="questions of a call")
+    parser.add_argument("--own", action="store_true", help="each engine's history holds its own answers, as in calls")
     parser.add_argument("--json")
     args = parser.parse_args()
     print(f"load at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
@@ -198,7 +199,7 @@ def measure(args, engines):
                 before = cpu_seconds(engine.process.pid)
                 with concurrent.futures.ThreadPoolExecutor(callers) as pool:
                     calls = [
-                        pool.submit(converse, engine, f"{n}-{callers}-{c}", c, heard, n, args.turns)
+                        pool.submit(converse, engine, f"{n}-{callers}-{c}", c, None if args.own else heard, n, args.turns)
                         for c in range(callers)
                     ]
                     made = [(c, call.result()) for c, call in enumerate(calls)]
