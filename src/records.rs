@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::call::{CallReport, Consent, WantedRecording};
@@ -263,19 +264,15 @@ impl StoredCall {
     /// # Errors
     /// It can not be read, or is none.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
-        let (text, _) = read_text(path)?;
-        serde_json::from_slice(&text).map_err(|error| RecordError::Strange {
-            path: path.to_owned(),
-            problem: error.to_string(),
-        })
+        read_json(path).map(|(call, _)| call)
     }
 }
 
-/// A whole record, and when it was written.
+/// A whole record, or of it what `T` wants, and when it was written.
 ///
 /// # Errors
-/// It can not be read, or is no JSON.
-pub fn read_json(path: &Path) -> Result<(serde_json::Value, SystemTime), RecordError> {
+/// It can not be read, or is no JSON of that form.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<(T, SystemTime), RecordError> {
     let (text, written) = read_text(path)?;
     let json = serde_json::from_slice(&text).map_err(|error| RecordError::Strange {
         path: path.to_owned(),

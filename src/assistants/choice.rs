@@ -32,6 +32,13 @@ pub enum ChoiceError {
 }
 
 impl Choice {
+    /// Without empty texts, which choose nothing: forms and addresses send them for what was left out.
+    #[must_use]
+    pub fn without_blanks(self) -> Self {
+        let named = |text: Option<String>| text.filter(|text| !text.is_empty());
+        Self { assistant: named(self.assistant), language: named(self.language) }
+    }
+
     /// From `{"assistant": "bank", "language": "ar"}`. Other entries, and texts that are no JSON
     /// object, are somebody else's.
     ///

@@ -209,7 +209,7 @@ impl File<'_> {
             return Some(site.clone());
         }
         let Some(languages) = root.texts("languages", LANGUAGES_MAX, 100) else {
-            if !root.names().iter().any(|name| name.value == "languages") {
+            if !root.has("languages") {
                 let next = "name at least one, such as languages = [\"ar\", \"en\"]";
                 root.push(1, "languages", format!("is not there; {next}"));
             }
@@ -454,7 +454,7 @@ impl File<'_> {
 
     /// Nothing was said for `tag`, unless something wrong was said.
     fn missing(&self, section: &Section<'_>, tag: &str) {
-        if !self.is_built_in() && !section.names().iter().any(|name| name.value == *tag) {
+        if !self.is_built_in() && !section.has(tag) {
             section.push(section.line, tag, "is not there; each of the languages needs one");
         }
     }

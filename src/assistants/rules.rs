@@ -58,7 +58,7 @@ impl File<'_> {
         variables: &Variables,
     ) -> Option<Rule> {
         let name = section.text("name", NAME_CHARS_MAX);
-        if name.is_none() && !has(section, "name") {
+        if name.is_none() && !section.has("name") {
             section.push(section.line, "name", "is not there; name the rule, such as \"angry\"");
         }
         if let Some(name) = name.as_ref().filter(|name| !is_name(&name.value)) {
@@ -75,7 +75,7 @@ impl File<'_> {
         }
         let answer = yes(section, "answer");
         let actions = self.actions(section, languages, variables);
-        if actions.is_empty() && !ACTIONS.iter().any(|action| has(section, action)) {
+        if actions.is_empty() && !ACTIONS.iter().any(|action| section.has(action)) {
             let next = format!("nothing is to be done; write one of {}", ACTIONS.join(", "));
             section.push(section.line, "when", next);
         }
@@ -103,7 +103,7 @@ impl File<'_> {
         let line = |key: &'static str| {
             let texts = self.lines(section, key, languages, variables, false);
             let texts = texts.into_iter().map(|(tag, text)| (tag, text.value));
-            Some(LineText::by_language(texts)).filter(|_| has(section, key))
+            Some(LineText::by_language(texts)).filter(|_| section.has(key))
         };
         if let Some(note) = section.text("escalate", NOTE_CHARS_MAX) {
             actions.push(Action::Escalate { note: note.value });
@@ -178,7 +178,7 @@ impl File<'_> {
             wait.and_then(|s| u64::try_from(s).ok()).map_or(TRANSFER_WAIT, Duration::from_secs);
         let sorry = self.lines(section, "sorry", languages, variables, false);
         let sorry = sorry.into_iter().map(|(tag, text)| (tag, text.value));
-        let sorry = Some(LineText::by_language(sorry)).filter(|_| has(section, "sorry"));
+        let sorry = Some(LineText::by_language(sorry)).filter(|_| section.has("sorry"));
         let to = match (queue, sip) {
             (Some(queue), None) if !queue.value.trim().is_empty() => TransferTo::Queue(queue.value),
             (None, Some(sip)) => {
@@ -188,7 +188,7 @@ impl File<'_> {
                 TransferTo::Sip(sip.value)
             }
             _ => {
-                if has(section, "queue") == has(section, "sip") {
+                if section.has("queue") == section.has("sip") {
                     let next = "name where to: queue = \"…\" or sip = \"tel:+966…\"";
                     section.push(section.line, "queue", next);
                 }
@@ -201,7 +201,7 @@ impl File<'_> {
     fn hand_over(&self, section: &Section<'_>) -> Option<Action> {
         let with_history = yes(section, "with_history").unwrap_or(true);
         let Some(name) = section.text("assistant", NAME_CHARS_MAX) else {
-            if !has(section, "assistant") {
+            if !section.has("assistant") {
                 let next = "is not there; name who takes over";
                 section.push(section.line, "assistant", next);
             }
@@ -228,7 +228,7 @@ const ACTIONS: &[&str] =
 fn condition(section: &Section<'_>) -> Option<(Condition, usize)> {
     // Its own limit is told by the compiler.
     let Some(when) = section.text("when", 1_000_000) else {
-        if !has(section, "when") {
+        if !section.has("when") {
             let next = "is not there; write a condition, such as when = \"turn > 2\"";
             section.push(section.line, "when", next);
         }
@@ -251,7 +251,7 @@ fn condition(section: &Section<'_>) -> Option<(Condition, usize)> {
 fn webhook(section: &Section<'_>) -> Option<Action> {
     let url = section.text("url", ADDRESS_CHARS_MAX);
     let payload = section.value("payload");
-    if url.is_none() && !has(section, "url") {
+    if url.is_none() && !section.has("url") {
         section.push(section.line, "url", "is not there; write url = \"https://…\"");
     }
     let url = url?;
@@ -268,10 +268,6 @@ fn webhook(section: &Section<'_>) -> Option<Action> {
         None => serde_json::Value::Null,
     };
     Some(Action::Webhook { url: url.value, payload })
-}
-
-fn has(section: &Section<'_>, name: &str) -> bool {
-    section.names().iter().any(|n| n.value == name)
 }
 
 /// `true` or `false` under `name`.

@@ -1,6 +1,6 @@
 //! WAV files, of whatever kind people have, in and out.
 
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use super::resample::{ResampleError, resample};
@@ -71,20 +71,42 @@ pub fn write(path: &Path, rate_hz: u32, channels: &[&[i16]]) -> Result<(), WavEr
         path: path.display().to_string(),
         detail: e.to_string(),
     };
-    let spec = hound::WavSpec {
+    let writer = hound::WavWriter::create(path, spec(rate_hz, channels));
+    writer.and_then(|writer| fill(writer, channels)).map_err(error)
+}
+
+/// As [`write`], into `out`.
+///
+/// # Errors
+/// When it can not be written.
+pub fn write_to<W: Write + Seek>(
+    out: W,
+    rate_hz: u32,
+    channels: &[&[i16]],
+) -> Result<(), hound::Error> {
+    fill(hound::WavWriter::new(out, spec(rate_hz, channels))?, channels)
+}
+
+fn spec(rate_hz: u32, channels: &[&[i16]]) -> hound::WavSpec {
+    hound::WavSpec {
         channels: u16::try_from(channels.len()).unwrap_or(u16::MAX),
         sample_rate: rate_hz,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(path, spec).map_err(error)?;
+    }
+}
+
+fn fill<W: Write + Seek>(
+    mut writer: hound::WavWriter<W>,
+    channels: &[&[i16]],
+) -> Result<(), hound::Error> {
     let longest = channels.iter().map(|c| c.len()).max().unwrap_or(0);
     for n in 0..longest {
         for channel in channels {
-            writer.write_sample(channel.get(n).copied().unwrap_or(0)).map_err(error)?;
+            writer.write_sample(channel.get(n).copied().unwrap_or(0))?;
         }
     }
-    writer.finalize().map_err(error)
+    writer.finalize()
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub(super) async fn about(
         Problem::new(StatusCode::BAD_REQUEST, "query", "Not such a query", detail)
     })?;
     let chosen = Choice { assistant: asked.assistant, language: asked.language };
-    let chosen = assistant::chosen(&state, chosen)?;
+    let chosen = assistant::chosen(&state, &chosen.without_blanks())?;
     let about = About {
         name: chosen.name().to_owned(),
         title: chosen.title().to_owned(),

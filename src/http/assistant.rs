@@ -17,10 +17,7 @@ pub(super) fn metadata(
     metadata: String,
 ) -> Result<String, Problem> {
     let library = state.0.options.assistants.current();
-    let chosen = Choice {
-        assistant: chosen.assistant.filter(|name| !name.is_empty()),
-        language: chosen.language.filter(|language| !language.is_empty()),
-    };
+    let chosen = chosen.without_blanks();
     let nothing = chosen == Choice::default();
     if nothing {
         // Others write metadata too, and what they write is theirs; a name of ours is checked.
@@ -28,7 +25,7 @@ pub(super) fn metadata(
         library.choose(&choice).map_err(|error| refused(field, &error))?;
         return Ok(metadata);
     }
-    self::chosen(state, chosen.clone())?;
+    self::chosen(state, &chosen)?;
     if !metadata.is_empty() {
         let detail =
             "stands beside `assistant`; put \"assistant\" and \"language\" into it instead";
@@ -43,13 +40,9 @@ pub(super) fn metadata(
 }
 
 /// Who answers such a request, in a language that it speaks.
-pub(super) fn chosen(state: &HttpState, chosen: Choice) -> Result<Arc<Assistant>, Problem> {
+pub(super) fn chosen(state: &HttpState, chosen: &Choice) -> Result<Arc<Assistant>, Problem> {
     let library = state.0.options.assistants.current();
-    let chosen = Choice {
-        assistant: chosen.assistant.filter(|name| !name.is_empty()),
-        language: chosen.language.filter(|language| !language.is_empty()),
-    };
-    let assistant = library.choose(&chosen).map_err(|error| refused("assistant", &error))?;
+    let assistant = library.choose(chosen).map_err(|error| refused("assistant", &error))?;
     let spoken = assistant.languages();
     if let Some(language) = chosen.language.as_ref().filter(|l| !spoken.contains(l)) {
         let language: String = language.chars().take(16).collect();

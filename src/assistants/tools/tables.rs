@@ -38,7 +38,7 @@ impl File<'_> {
                 }
             };
             let known = || table.columns().join(", ");
-            let here = |name| lists_line(section, name);
+            let here = |name| section.line_of(name).unwrap_or(section.line);
             let by = by.get(&tag).cloned().unwrap_or_default();
             if by.is_empty() {
                 let what = if section.has("by") { "names no column" } else { "is not there" };
@@ -88,9 +88,4 @@ fn lists(section: &Section<'_>, name: &str, languages: &[String]) -> ByLanguage<
     let lists = languages.iter().filter_map(of).collect();
     by_language.finish(&BTreeMap::new());
     lists
-}
-
-/// Where it stands; the section's line where it does not.
-fn lists_line(section: &Section<'_>, name: &str) -> usize {
-    section.line_of(name).unwrap_or(section.line)
 }

@@ -9,6 +9,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use super::pretty;
+use crate::audio;
 use crate::recording::{self, RATE_HZ};
 use crate::records::Records;
 use crate::store::CallRow;
@@ -63,18 +64,8 @@ fn sound(
     } else {
         let decoded = recording::read(&from)?;
         let mut wav = std::io::Cursor::new(Vec::new());
-        let spec = hound::WavSpec {
-            channels: 2,
-            sample_rate: RATE_HZ,
-            bits_per_sample: 16,
-            sample_format: hound::SampleFormat::Int,
-        };
-        let mut writer = hound::WavWriter::new(&mut wav, spec)?;
-        for (caller, agent) in decoded.caller.iter().zip(&decoded.agent) {
-            writer.write_sample(*caller)?;
-            writer.write_sample(*agent)?;
-        }
-        writer.finalize()?;
+        let sides = [decoded.caller.as_slice(), &decoded.agent];
+        audio::wav::write_to(&mut wav, RATE_HZ, &sides)?;
         write(&to, wav.get_ref())?;
         if !decoded.whole {
             println!("the recording breaks off: what there is of it was written");
